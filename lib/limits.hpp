@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every bound of the system, with its unit, its reason and how it relates to its neighbours.
+#pragma once
+
+#include "base/units.hpp"
+
+namespace ciuic::limits {
+
+// Chunks: the unit of residency. 2 MiB is what one page-table entry maps on x86-64 and aarch64;
+// a public chunk is never smaller than one I/O that a disk serves at full rate.
+inline constexpr uint64_t chunk_bytes_min = 64 * KiB;
+inline constexpr uint64_t chunk_bytes_max = 64 * MiB;
+inline constexpr uint64_t chunk_bytes_default = 2 * MiB;
+
+// Blocks: the unit of integrity tags and of the part of a chunk that is read first.
+// 64 KiB reads in 74 us where 2 MiB takes 717 us (measured, fio, huge-page buffers, virtio disk).
+inline constexpr uint64_t block_bytes_max = 64 * KiB;
+inline constexpr uint32_t blocks_per_chunk_max = chunk_bytes_max / block_bytes_max;
+
+// Granules: the unit of store places and of direct I/O alignment. Places are 32-bit granule
+// numbers: 2^32 x 4 KiB = 16 TiB of swap file.
+inline constexpr uint64_t granule_bytes = 4 * KiB;
+inline constexpr uint64_t store_bytes_max = (uint64_t{1} << 32) * granule_bytes;
+
+// One session's table: 2^20 chunks x 64 B = 64 MiB of records, sparse until used; 2 TiB of
+// address space at 2 MiB.
+inline constexpr uint32_t session_chunks_max = 1u << 20;
+inline constexpr uint32_t sessions_max = 1024;
+inline constexpr uint32_t regions_per_session_max = 1u << 16;
+
+// The fewest chunks of device memory: an instruction can touch two chunks at each of source and
+// destination, the kernel copies between two more, and two are on their way in or out.
+inline constexpr uint32_t frames_min = 8;
+// 2^26 frames x 2 MiB = 128 TiB: more than any machine has.
+inline constexpr uint32_t frames_max = 1u << 26;
+
+// Moves in flight: more than the I/O depth, because a move also waits for workers.
+inline constexpr uint32_t moves_max = 64;
+inline constexpr uint32_t io_depth_max = 32;
+static_assert(io_depth_max <= moves_max);
+// Workers' jobs: at most one per move.
+inline constexpr uint32_t jobs_max = moves_max;
+
+inline constexpr uint32_t prefetch_chunks_max = 8;  // per stream; 4 in flight fill the disk
+inline constexpr uint32_t streams_per_session = 4;
+inline constexpr uint32_t evictions_per_plan_max = 16;
+
+// Requests of one session that wait for chunks.
+inline constexpr uint32_t waiters_per_session_max = 64;
+
+// Shared-memory rings, entries; a power of two.
+inline constexpr uint32_t ring_entries = 256;
+static_assert(is_power_of_two(ring_entries) && ring_entries >= waiters_per_session_max);
+
+// Deadlines. None is reached in normal work; each turns an endless wait into a loud failure.
+inline constexpr Nanos io_deadline{30'000'000'000};         // one disk request
+inline constexpr Nanos frame_deadline{60'000'000'000};      // a fault that waits for a frame
+inline constexpr Nanos handshake_deadline{5'000'000'000};   // a client that connects
+inline constexpr Nanos fence_deadline{60'000'000'000};      // I/O of a dead incarnation
+inline constexpr Nanos request_deadline{120'000'000'000};   // a client's request, by the client
+static_assert(request_deadline > frame_deadline && frame_deadline > io_deadline);
+
+inline constexpr uint32_t io_retries_max = 3;   // per request, after EIO or a failed tag
+
+}  // namespace ciuic::limits
