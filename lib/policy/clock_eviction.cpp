@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/clock_eviction.hpp"
+
+#include "base/check.hpp"
+
+#include <algorithm>
+
+namespace ciuic {
+
+void ClockEviction::entered(FrameIndex frame, Entry entry) {
+    CIUIC_CHECK(frame.value < heat_.size());
+    switch (entry) {
+    case Entry::ahead:
+    case Entry::stream: heat_[frame.value] = 0; break;
+    case Entry::demand: heat_[frame.value] = 1; break;
+    case Entry::refault: heat_[frame.value] = heat_max; break;
+    }
+}
+
+void ClockEviction::touched(FrameIndex frame) {
+    CIUIC_CHECK(frame.value < heat_.size());
+    uint8_t& heat = heat_[frame.value];
+    heat = std::min<uint8_t>(heat + 1, heat_max);
+}
+
+size_t ClockEviction::choose(std::span<const Frame> frames, std::optional<SessionIndex> only,
+                             std::span<FrameIndex> victims) {
+    CIUIC_CHECK(frames.size() == heat_.size());
+    size_t chosen = 0;
+    // heat_max passes cool every frame to zero; one more proposes it.
+    const size_t steps_max = frames.size() * (heat_max + 1);
+    const auto is_chosen = [&](uint32_t frame) {
+        const auto end = victims.begin() + static_cast<std::ptrdiff_t>(chosen);
+        return std::find(victims.begin(), end, FrameIndex{frame}) != end;
+    };
+    for (size_t step = 0; step < steps_max && chosen < victims.size(); ++step) {
+        const uint32_t frame = hand_;
+        hand_ = hand_ + 1 == frames.size() ? 0 : hand_ + 1;
+        const Frame& facts = frames[frame];
+        if (!facts.movable || (only && facts.owner.session != *only)) continue;
+        if (heat_[frame] > 0)
+            --heat_[frame];
+        else if (!is_chosen(frame))
+            victims[chosen++] = FrameIndex{frame};
+    }
+    return chosen;
+}
+
+}  // namespace ciuic

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Goal: the hand proposes cold frames before warm ones, never what may not move, and a scan does
+// not push out what is used again. Method: small frame arrays with known owners.
+#include "policy/clock_eviction.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <set>
+#include <vector>
+
+namespace ciuic {
+namespace {
+
+class ClockEvictionTest : public ::testing::Test {
+protected:
+    static constexpr uint32_t frames_count = 8;
+
+    void SetUp() override {
+        for (uint32_t frame = 0; frame < frames_count; ++frame)
+            frames[frame] = {.owner = {SessionIndex{frame % 2}, ChunkIndex{frame}},
+                             .held = true,
+                             .movable = true};
+    }
+
+    std::vector<uint32_t> choose(size_t wanted, std::optional<SessionIndex> only = {}) {
+        std::vector<FrameIndex> victims(wanted);
+        victims.resize(policy.choose(frames, only, victims));
+        std::vector<uint32_t> numbers;
+        for (const FrameIndex frame : victims) numbers.push_back(frame.value);
+        return numbers;
+    }
+
+    std::array<Frame, frames_count> frames{};
+    std::array<uint8_t, frames_count> heat{};
+    ClockEviction policy{heat};
+};
+
+TEST_F(ClockEvictionTest, ProposesEachMovableFrameOnce) {
+    frames[3].movable = false;
+    const auto victims = choose(frames_count);
+    EXPECT_EQ(victims.size(), frames_count - 1);
+    EXPECT_EQ(std::set(victims.begin(), victims.end()).size(), victims.size());
+    EXPECT_EQ(std::count(victims.begin(), victims.end(), 3u), 0);
+}
+
+TEST_F(ClockEvictionTest, ProposesNothingWhenNothingMayMove) {
+    for (Frame& frame : frames) frame.movable = false;
+    EXPECT_TRUE(choose(4).empty());
+}
+
+TEST_F(ClockEvictionTest, TakesColdFramesBeforeWarmOnes) {
+    policy.entered(FrameIndex{0}, Entry::refault);
+    policy.entered(FrameIndex{1}, Entry::demand);
+    policy.entered(FrameIndex{2}, Entry::ahead);
+    EXPECT_EQ(choose(6), (std::vector<uint32_t>{2, 3, 4, 5, 6, 7}));
+    EXPECT_EQ(choose(1), (std::vector<uint32_t>{1}));
+}
+
+TEST_F(ClockEvictionTest, ATouchKeepsAFrameLonger) {
+    policy.entered(FrameIndex{0}, Entry::stream);
+    policy.touched(FrameIndex{0});
+    EXPECT_EQ(choose(1), (std::vector<uint32_t>{1}));
+}
+
+TEST_F(ClockEvictionTest, StaysWithinTheNamedSession) {
+    EXPECT_EQ(choose(frames_count, SessionIndex{1}), (std::vector<uint32_t>{1, 3, 5, 7}));
+}
+
+// A loop over 4 hot chunks with a long scan through the other 4 frames: the scan only ever takes
+// the scan's frames.
+TEST_F(ClockEvictionTest, AScanPassesWithoutPushingOutWhatIsUsedAgain) {
+    for (uint32_t frame = 0; frame < 4; ++frame)
+        policy.entered(FrameIndex{frame}, Entry::refault);
+    for (uint32_t frame = 4; frame < frames_count; ++frame)
+        policy.entered(FrameIndex{frame}, Entry::stream);
+    for (uint32_t step = 0; step < 100; ++step) {
+        const auto victims = choose(1);
+        ASSERT_EQ(victims.size(), 1u);
+        ASSERT_GE(victims[0], 4u) << "step " << step;
+        policy.entered(FrameIndex{victims[0]}, Entry::stream);
+        for (uint32_t frame = 0; frame < 4; ++frame) policy.touched(FrameIndex{frame});
+    }
+}
+
+}  // namespace
+}  // namespace ciuic
