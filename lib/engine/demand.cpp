@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Chunks that the program waits for: a queue per session, in order of arrival, linked through the
+// records so that it needs no memory. Sessions are served round-robin.
+#include "base/check.hpp"
+#include "engine/engine.hpp"
+
+namespace ciuic {
+
+void Engine::begin_wait(ChunkRef chunk) {
+    ChunkRecord& facts = record(chunk);
+    if (facts.wanted_since_ns == 0) facts.wanted_since_ns = ports_.clock.now().value;
+}
+
+void Engine::end_wait(ChunkRef chunk) {
+    ChunkRecord& facts = record(chunk);
+    if (facts.wanted_since_ns == 0) return;
+    const int64_t waited_ns = ports_.clock.now().value - facts.wanted_since_ns;
+    session_at(chunk.session).stats.stall_ns += static_cast<uint64_t>(waited_ns);
+    facts.wanted_since_ns = 0;
+}
+
+void Engine::want(ChunkRef chunk, uint32_t block, bool is_write, Cause cause) {
+    ChunkRecord& facts = record(chunk);
+    if (is_write) facts.flags |= ChunkFlags::write_wanted;
+    if (facts.flags & ChunkFlags::wanted) {
+        // A fault outranks a declaration: it is what refuse() must answer if no frame comes.
+        if (cause == Cause::fault) facts.cause = static_cast<uint8_t>(cause);
+        return;
+    }
+    Session& session = session_at(chunk.session);
+    facts.flags |= ChunkFlags::wanted;
+    facts.wanted_block = block;
+    facts.cause = static_cast<uint8_t>(cause);
+    facts.next_wanted = none_index;
+    begin_wait(chunk);
+    if (session.wanted_first == none_index)
+        session.wanted_first = chunk.chunk.value;
+    else
+        session.chunks.edit(ChunkIndex{session.wanted_last}).next_wanted = chunk.chunk.value;
+    session.wanted_last = chunk.chunk.value;
+    ++session.wanted;
+}
+
+std::optional<ChunkRef> Engine::pop_wanted(SessionIndex index) {
+    Session& session = session_at(index);
+    if (session.wanted_first == none_index) return std::nullopt;
+    const ChunkRef chunk{index, ChunkIndex{session.wanted_first}};
+    ChunkRecord& facts = record(chunk);
+    CIUIC_CHECK(facts.flags & ChunkFlags::wanted);
+    facts.flags &= static_cast<uint8_t>(~ChunkFlags::wanted);
+    session.wanted_first = facts.next_wanted;
+    if (session.wanted_first == none_index) session.wanted_last = none_index;
+    CIUIC_CHECK(session.wanted > 0);
+    --session.wanted;
+    return chunk;
+}
+
+bool Engine::start_wanted() {
+    bool started = false;
+    const auto count = static_cast<uint32_t>(sessions_.size());
+    const uint32_t first = next_session_;
+    for (uint32_t turn = 0; turn < count; ++turn) {
+        const uint32_t index = (first + turn) % count;
+        if (!sessions_[index] || sessions_[index]->wanted == 0) continue;
+        if (!started) next_session_ = (index + 1) % count;
+        started |= start_wanted_of(SessionIndex{index});
+    }
+    return started;
+}
+
+// Serves the head of the queue while there are frames and moves for it.
+bool Engine::start_wanted_of(SessionIndex index) {
+    Session& session = session_at(index);
+    bool started = false;
+    while (session.wanted_first != none_index) {
+        const ChunkRef chunk{index, ChunkIndex{session.wanted_first}};
+        ChunkRecord& facts = record(chunk);
+        const auto cause = static_cast<Cause>(facts.cause);
+        switch (facts.state) {
+        case ChunkState::empty:
+        case ChunkState::stored:
+            if (!may_take_frame(session) ||
+                !(facts.state == ChunkState::empty ? start_fill(chunk, cause)
+                                                   : start_fetch(chunk, cause)))
+                return expire_wanted(index) || started;
+            break;
+        case ChunkState::ready:
+            if (!show_ready(chunk, facts.flags & ChunkFlags::write_wanted))
+                return expire_wanted(index) || started;
+            break;
+        case ChunkState::resident:
+            // The device was busy when it was to be shown again.
+            if (!touch_resident(chunk, facts.wanted_block, facts.flags & ChunkFlags::write_wanted))
+                return expire_wanted(index) || started;
+            end_wait(chunk);
+            break;
+        case ChunkState::filling:
+        case ChunkState::fetching:
+        case ChunkState::evicting: touch_moving(chunk, false); break;
+        case ChunkState::vacant:
+        case ChunkState::lost:
+            if (cause == Cause::fault && !refuse(chunk)) return expire_wanted(index) || started;
+            end_wait(chunk);
+            break;
+        }
+        const auto popped = pop_wanted(index);
+        CIUIC_CHECK(popped == chunk);
+        started = true;
+    }
+    return started;
+}
+
+// A wait for a frame that has lasted too long fails loudly rather than going on for ever.
+bool Engine::expire_wanted(SessionIndex index) {
+    const ChunkRef chunk{index, ChunkIndex{session_at(index).wanted_first}};
+    const Nanos since{record(chunk).wanted_since_ns};
+    if (ports_.clock.now() - since < options_.frame_deadline) return false;
+    ++session_at(index).stats.waits_expired;
+    if (static_cast<Cause>(record(chunk).cause) == Cause::fault) refuse(chunk);
+    end_wait(chunk);
+    pop_wanted(index);
+    return true;
+}
+
+// Answers whoever waits at the chunk with a failure, now and later. False: the device is busy.
+bool Engine::refuse(ChunkRef chunk) {
+    record(chunk).flags |= ChunkFlags::poisoned;
+    if (ports_.device.poison(chunk).error().code != Errc::busy) return true;
+    retry_wanted_ = true;
+    return false;
+}
+
+}  // namespace ciuic

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.hpp"
+
+#include "base/check.hpp"
+
+#include <algorithm>
+
+namespace ciuic {
+
+namespace {
+
+EngineOptions with_defaults(EngineOptions options, uint32_t frames) {
+    if (options.free_frames_high == 0) {
+        options.free_frames_high = std::clamp(frames / 16, 4u, frames / 2);
+        options.free_frames_low = options.free_frames_high / 2;
+    }
+    return options;
+}
+
+}  // namespace
+
+Engine::Engine(const EnginePorts& ports, const EngineOptions& options)
+    : ports_(ports), options_(with_defaults(options, ports.device.traits().frames)),
+      chunk_bytes_(ports.device.traits().chunk_bytes),
+      blocks_(static_cast<uint32_t>(chunk_bytes_ / ports.store.block_bytes())),
+      frame_memory_(ports.device.traits().frames), heat_memory_(frame_memory_.size()),
+      moves_(limits::moves_max), hash_memory_(size_t{limits::moves_max} * blocks_) {
+    CIUIC_CHECK(ports.store.chunk_bytes() == chunk_bytes_);
+    CIUIC_CHECK(frame_memory_.size() >= limits::frames_min);
+    CIUIC_CHECK(options_.free_frames_low >= 1);
+    CIUIC_CHECK(options_.free_frames_low <= options_.free_frames_high);
+    CIUIC_CHECK(options_.free_frames_high < frame_memory_.size());
+    frames_ = FrameTable(frame_memory_);
+    eviction_ = ClockEviction(heat_memory_);
+    free_moves_.reserve(moves_.size());
+    for (uint32_t index = limits::moves_max; index-- > 0;) free_moves_.push_back(index);
+    sessions_.resize(options_.sessions_max);
+}
+
+Result<SessionIndex> Engine::open_session(const SessionOptions& options) {
+    if (options.records.empty() || options.words.states.size() != options.records.size() ||
+        options.words.pins.size() != options.records.size() ||
+        options.records.size() > limits::session_chunks_max)
+        return Error{Errc::invalid, 0, "session tables have wrong sizes"};
+    const auto place = std::find(sessions_.begin(), sessions_.end(), nullptr);
+    if (place == sessions_.end()) return Error{Errc::no_memory, 0, "too many sessions"};
+
+    auto session = std::make_unique<Session>();
+    session->chunks = ChunkTable(options.records);
+    session->words = options.words;
+    session->realm = options.realm;
+    session->chunks_max =
+        options.chunks_max ? options.chunks_max : ports_.store.chunks_max();
+    session->frames_max = options.frames_max
+                              ? std::clamp(options.frames_max, limits::frames_min, frames())
+                              : frames();
+    session->streams = StreamPrefetch(std::max(1u, options_.prefetch_chunks_max));
+    *place = std::move(session);
+    return SessionIndex{static_cast<uint32_t>(place - sessions_.begin())};
+}
+
+void Engine::close_session(SessionIndex index) {
+    Session& session = session_at(index);
+    if (session.closing) return;
+    session.closing = true;
+    session.ahead = {};
+    for (Waiter& waiter : session.waiters)
+        if (waiter.active) complete(index, waiter, Errc::disconnected);
+    while (pop_wanted(index)) {
+    }
+}
+
+bool Engine::is_valid(SessionIndex index, ChunkRange range) const {
+    const uint32_t chunks = session_at(index).chunks.chunks();
+    return range.count > 0 && range.first.value < chunks &&
+           range.count <= chunks - range.first.value;
+}
+
+Status Engine::promise(SessionIndex index, ChunkRange range) {
+    Session& session = session_at(index);
+    if (session.closing) return Error{Errc::disconnected, 0, "the session is ending"};
+    if (!is_valid(index, range))
+        return Error{Errc::range, 0, "the range leaves the session's address space"};
+    if (range.count > session.chunks_max - session.promised)
+        return Error{Errc::no_memory, 0, "the session's promise is used up"};
+    if (range.count > ports_.store.chunks_max() - std::min(promised_, ports_.store.chunks_max()))
+        return Error{Errc::no_memory, 0, "the store's capacity is promised"};
+    const uint32_t end = range.first.value + range.count;
+    for (uint32_t chunk = range.first.value; chunk < end; ++chunk)
+        if (!session.chunks.allows(ChunkIndex{chunk}, ChunkEvent::promise))
+            return Error{Errc::invalid, 0, "a chunk of the range is already promised"};
+
+    for (uint32_t chunk = range.first.value; chunk < end; ++chunk)
+        apply({index, ChunkIndex{chunk}}, ChunkEvent::promise);
+    session.end_chunk = std::max(session.end_chunk, end);
+    session.promised += range.count;
+    promised_ += range.count;
+    session.stats.chunks_promised = session.promised;
+    session.stats.chunks_promised_peak =
+        std::max(session.stats.chunks_promised_peak, session.promised);
+    return {};
+}
+
+bool Engine::tick() {
+    retry_wanted_ = false;
+    bool more = drain_device();
+    more |= drain_workers();
+    more |= drain_store();
+    more |= retry_moves();
+    more |= advance_requests();
+    more |= start_wanted();
+    more |= plan_evictions();
+    more |= start_prefetches();
+    ports_.store.flush();
+    return more;
+}
+
+Nanos Engine::wait_max() const {
+    if (retry_wanted_) return {200'000};
+    return is_idle() ? Nanos{1'000'000'000} : Nanos{100'000'000};
+}
+
+bool Engine::is_idle() const {
+    if (free_moves_.size() != moves_.size()) return false;
+    return std::all_of(sessions_.begin(), sessions_.end(), [](const auto& session) {
+        return !session || (session->wanted == 0 && session->waiting == 0 && !session->closing);
+    });
+}
+
+Session& Engine::session_at(SessionIndex index) {
+    CIUIC_CHECK(index.value < sessions_.size() && sessions_[index.value]);
+    return *sessions_[index.value];
+}
+
+const Session& Engine::session_at(SessionIndex index) const {
+    CIUIC_CHECK(index.value < sessions_.size() && sessions_[index.value]);
+    return *sessions_[index.value];
+}
+
+const SessionStats& Engine::stats(SessionIndex index) const { return session_at(index).stats; }
+
+const ChunkTable& Engine::chunks(SessionIndex index) const { return session_at(index).chunks; }
+
+SessionStats Engine::total_stats() const {
+    SessionStats total = past_;
+    for (const auto& session : sessions_)
+        if (session) total.add(session->stats);
+    return total;
+}
+
+ChunkRecord& Engine::record(ChunkRef chunk) {
+    return session_at(chunk.session).chunks.edit(chunk.chunk);
+}
+
+void Engine::apply(ChunkRef chunk, ChunkEvent event) {
+    ChunkTable& chunks = session_at(chunk.session).chunks;
+    chunks.apply(chunk.chunk, event);
+    publish(chunk, chunks[chunk.chunk].state);
+}
+
+void Engine::publish(ChunkRef chunk, ChunkState state) {
+    session_at(chunk.session)
+        .words.states[chunk.chunk.value]
+        .store(static_cast<uint32_t>(state), std::memory_order_seq_cst);
+}
+
+bool Engine::is_pinned(ChunkRef chunk) {
+    const uint32_t word = session_at(chunk.session)
+                              .words.pins[chunk.chunk.value]
+                              .load(std::memory_order_seq_cst);
+    return (word & SharedWords::pin_mask) != 0;
+}
+
+Move& Engine::move_of(ChunkRef chunk) {
+    const uint32_t index = record(chunk).move;
+    CIUIC_CHECK(index < moves_.size() && moves_[index].stage != MoveStage::idle);
+    return moves_[index];
+}
+
+std::span<uint64_t> Engine::hashes_of(const Move& move) {
+    const auto index = static_cast<size_t>(&move - moves_.data());
+    return std::span(hash_memory_).subspan(index * blocks_, blocks_);
+}
+
+TagBinding Engine::binding_of(ChunkRef chunk, Extent place) {
+    return {.realm = session_at(chunk.session).realm,
+            .session = chunk.session.value,
+            .chunk = chunk.chunk.value,
+            .generation = record(chunk).generation,
+            .place = place};
+}
+
+bool Engine::is_tag_right(ChunkRef chunk, uint32_t block, uint64_t content_hash) {
+    const ChunkRecord& facts = record(chunk);
+    const Extent place{facts.place_first, facts.place_granules};
+    return bind_tag(binding_of(chunk, place), block, content_hash) ==
+           ports_.store.tags(place)[block];
+}
+
+void Engine::verify_session(SessionIndex index, uint32_t& frames_held, uint32_t& promised) const {
+    const Session& session = session_at(index);
+    uint32_t frames_here = 0;
+    uint32_t promised_here = 0;
+    uint32_t moving = 0;
+    uint32_t wanted = 0;
+    for (uint32_t chunk = 0; chunk < session.chunks.chunks(); ++chunk) {
+        const ChunkRecord& facts = session.chunks[ChunkIndex{chunk}];
+        CIUIC_CHECK(session.chunks.is_sound(ChunkIndex{chunk}, frames()));
+        if (facts.state != ChunkState::vacant) ++promised_here;
+        if (is_moving(facts.state)) ++moving;
+        if (facts.flags & ChunkFlags::wanted) ++wanted;
+        if (!has_frame(facts.state)) continue;
+        ++frames_here;
+        const Frame& frame = frames_[FrameIndex{facts.frame}];
+        CIUIC_CHECK(frame.held && frame.owner == (ChunkRef{index, ChunkIndex{chunk}}));
+        CIUIC_CHECK(frame.movable == !is_moving(facts.state));
+    }
+    CIUIC_CHECK(frames_here == session.frames && moving == session.moves);
+    CIUIC_CHECK(promised_here == session.promised && wanted == session.wanted);
+    CIUIC_CHECK(session.promised <= session.chunks_max && session.frames <= session.frames_max);
+    frames_held += frames_here;
+    promised += promised_here;
+}
+
+void Engine::verify() const {
+    uint32_t frames_held = 0;
+    uint32_t promised = 0;
+    for (uint32_t index = 0; index < sessions_.size(); ++index)
+        if (sessions_[index]) verify_session(SessionIndex{index}, frames_held, promised);
+    CIUIC_CHECK(frames_held + frames_.free() == frames());
+    CIUIC_CHECK(promised == promised_ && promised_ <= ports_.store.chunks_max());
+    uint32_t evicting = 0;
+    for (const Move& move : moves_)
+        if (move.stage != MoveStage::idle && move.kind == MoveKind::evict) ++evicting;
+    CIUIC_CHECK(evicting == evicting_);
+}
+
+}  // namespace ciuic

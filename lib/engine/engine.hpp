@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The engine: a state machine that keeps the hot chunks of many sessions in the frames of one
+// device and the rest in one store.
+//
+// tick() drains what has happened outside, applies it to the tables, plans, starts moves and
+// publishes. The engine has no I/O, thread or clock of its own: everything outside is a port
+// (ports.hpp), so one seed of the simulator is one history.
+//
+// Not here: how a frame is mapped (device/), where bytes rest (store/), which frame to empty and
+// what comes next (policy/), sockets and processes (daemon/, client/).
+// Threads: one, the owner's. Memory: taken in open_session() and the constructor; a tick allocates
+// nothing.
+#pragma once
+
+#include "engine/move.hpp"
+#include "engine/ports.hpp"
+#include "engine/session.hpp"
+#include "engine/stats.hpp"
+#include "policy/clock_eviction.hpp"
+#include "residency/frame_table.hpp"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace ciuic {
+
+struct EngineOptions {
+    // Free frames: eviction starts below `low` and goes on to `high`. 0 for both: chosen from the
+    // number of frames (1/32 and 1/16, at least 2 and 4).
+    uint32_t free_frames_low = 0;
+    uint32_t free_frames_high = 0;
+    uint32_t prefetch_chunks_max = limits::prefetch_chunks_max;  // 0: no prefetch
+    Nanos frame_deadline = limits::frame_deadline;
+    uint32_t sessions_max = limits::sessions_max;
+};
+
+struct SessionOptions {
+    // The session's records: zeroed memory that outlives the session, e.g. of a memfd.
+    std::span<ChunkRecord> records;
+    SharedWords words;        // as many states and pins as records
+    uint64_t realm = 0;       // binds the integrity tags
+    uint32_t chunks_max = 0;  // most chunks promised at once; 0: as many as the store holds
+    uint32_t frames_max = 0;  // most frames at once; 0: all of the device's
+};
+
+// Chunks first .. first + count - 1 of one session.
+struct ChunkRange {
+    ChunkIndex first;
+    uint32_t count = 0;
+};
+
+enum class RequestKind : uint8_t {
+    acquire,   // bring in; complete when all chunks are resident (the client pins them before)
+    prefetch,  // bring in what there is room for; complete once asked for
+    evict,     // take out what is not pinned; complete when none is on its way any more
+    clear,     // give the bytes up: the chunks read as zero; still promised
+    discard,   // give the chunks up: vacant, the promise is returned
+};
+
+class Engine {
+public:
+    Engine(const EnginePorts& ports, const EngineOptions& options);
+
+    // Errors: no_memory (sessions_max are open), invalid.
+    Result<SessionIndex> open_session(const SessionOptions& options);
+    // Starts the end of a session; Clients::closed() reports it. Its requests end with disconnected.
+    void close_session(SessionIndex session);
+
+    // Promises that the vacant chunks of the range have somewhere to go; they read as zero.
+    // Errors: no_memory (session's or store's limit), invalid (a chunk is not vacant), range.
+    Status promise(SessionIndex session, ChunkRange range);
+
+    // Starts a request; its end is reported with `ticket` by Clients::completed() from a tick.
+    // Errors: range, invalid (a chunk of the range is vacant, or empty range), busy
+    // (waiters_per_session_max requests are waiting), no_memory (acquire of more chunks than the
+    // session may have frames).
+    Status request(SessionIndex session, RequestKind kind, ChunkRange range, uint64_t ticket);
+
+    // One turn. True: there is more to do at once; call again before waiting.
+    bool tick();
+
+    // How long the owner may wait for events before the next tick.
+    Nanos wait_max() const;
+
+    // Nothing is under way: no move, no waiting chunk, no request.
+    bool is_idle() const;
+
+    uint32_t frames() const { return frames_.frames(); }
+    uint32_t frames_free() const { return frames_.free(); }
+    uint32_t chunks_promised() const { return promised_; }
+    const SessionStats& stats(SessionIndex session) const;
+    SessionStats total_stats() const;  // of all sessions, past ones included
+    const ChunkTable& chunks(SessionIndex session) const;
+
+    // Every table obeys its invariants; stops the program where one does not. O(chunks).
+    void verify() const;
+
+private:
+    // events.cpp: drain and apply
+    bool drain_device();
+    bool drain_store();
+    bool drain_workers();
+    void on_missing(ChunkRef chunk, uint32_t block, bool is_write);
+    void on_write(ChunkRef chunk, uint32_t block);
+    bool touch_resident(ChunkRef chunk, uint32_t block, bool is_write);
+    void touch_moving(ChunkRef chunk, bool is_write);
+
+    // demand.cpp: chunks that the program waits for
+    void want(ChunkRef chunk, uint32_t block, bool is_write, Cause cause);
+    void begin_wait(ChunkRef chunk);
+    void end_wait(ChunkRef chunk);
+    std::optional<ChunkRef> pop_wanted(SessionIndex index);
+    bool start_wanted();
+    bool start_wanted_of(SessionIndex index);
+    bool expire_wanted(SessionIndex index);
+    bool refuse(ChunkRef chunk);
+
+    // moves.cpp: what all moves share
+    bool may_take_frame(const Session& session) const;
+    Move& begin_move(MoveKind kind, ChunkRef chunk, Cause cause);
+    void end_move(Move& move);
+    bool open_frame(Move& move);
+    void hold_frame(ChunkRef chunk, Entry entry);
+    void release_frame(ChunkRef chunk);
+    void release_place(ChunkRef chunk);
+    bool retry_moves();
+    void advance(Move& move);
+    void settle(ChunkRef chunk);
+    bool give_up(ChunkRef chunk, bool keep_promise);
+    Entry entry_of(ChunkRef chunk, Cause cause);
+    void submit_job(Move& move, JobKind kind, MoveStage stage);
+
+    // fill.cpp
+    bool start_fill(ChunkRef chunk, Cause cause);
+    void show_filled(Move& move);
+
+    // fetch.cpp
+    bool start_fetch(ChunkRef chunk, Cause cause);
+    void submit_reads(Move& move);
+    void on_read(Move& move, uint32_t part, const Status& status);
+    void show_first_block(Move& move);
+    void verify_fetched(Move& move);
+    void show_fetched(Move& move);
+    void abort_fetch(Move& move);
+    void retry_fetch(Move& move);
+    void lose_fetched(Move& move);
+    bool show_ready(ChunkRef chunk, bool is_write);
+    void note_shown(ChunkRef chunk, bool writable);
+
+    // evict.cpp
+    bool start_evict(ChunkRef chunk, Cause cause);
+    bool start_evict_resident(ChunkRef chunk, Cause cause);
+    void drop_ready(ChunkRef chunk);
+    void on_hashed_for_evict(Move& move);
+    bool is_unchanged(const Move& move);
+    void submit_write(Move& move);
+    void on_written(Move& move, const Status& status);
+    void finish_evict(Move& move, bool clean);
+    void abort_evict(Move& move);
+
+    // planning.cpp
+    bool plan_evictions();
+    uint32_t evict_some(std::optional<SessionIndex> only, uint32_t wanted);
+    bool start_prefetches();
+    bool start_prefetches_of(SessionIndex index);
+    bool has_prefetch_room(const Session& session) const;
+    void touch_stream(ChunkRef chunk);
+
+    // requests.cpp
+    bool advance_requests();
+    bool advance_request(SessionIndex index, Waiter& waiter);
+    bool advance_acquire(SessionIndex index, Waiter& waiter);
+    bool advance_giving_up(SessionIndex index, Waiter& waiter);
+    bool advance_evict(SessionIndex index, Waiter& waiter);
+    bool advance_prefetch(SessionIndex index, Waiter& waiter);
+    void acquire_chunk(ChunkRef chunk);
+    void complete(SessionIndex index, Waiter& waiter, Errc result);
+    bool advance_closing(SessionIndex index);
+
+    // engine.cpp: tables
+    Session& session_at(SessionIndex index);
+    const Session& session_at(SessionIndex index) const;
+    bool is_valid(SessionIndex index, ChunkRange range) const;
+    ChunkRecord& record(ChunkRef chunk);
+    void apply(ChunkRef chunk, ChunkEvent event);  // and publish
+    void publish(ChunkRef chunk, ChunkState state);
+    bool is_pinned(ChunkRef chunk);
+    Move& move_of(ChunkRef chunk);
+    std::span<uint64_t> hashes_of(const Move& move);
+    TagBinding binding_of(ChunkRef chunk, Extent place);
+    bool is_tag_right(ChunkRef chunk, uint32_t block, uint64_t content_hash);
+    void verify_session(SessionIndex index, uint32_t& frames_held, uint32_t& promised) const;
+
+    EnginePorts ports_;
+    EngineOptions options_;
+    uint64_t chunk_bytes_;
+    uint32_t blocks_;           // per chunk
+    FrameTable frames_;
+    ClockEviction eviction_;
+    std::vector<Frame> frame_memory_;
+    std::vector<uint8_t> heat_memory_;
+    std::vector<Move> moves_;
+    std::vector<uint32_t> free_moves_;
+    std::vector<uint64_t> hash_memory_;  // blocks_ per move
+    std::vector<std::unique_ptr<Session>> sessions_;
+    SessionStats past_;               // of closed sessions
+    uint32_t promised_ = 0;           // by all sessions
+    uint32_t evicting_ = 0;           // eviction moves under way
+    uint32_t next_session_ = 0;       // whose waiting chunks are served first, round-robin
+    uint64_t evictions_ = 0;          // counts frames that left, for refault distances
+    bool under_pressure_ = false;     // free frames fell below low and are not yet at high
+    bool retry_wanted_ = false;       // a device or a queue was busy
+};
+
+}  // namespace ciuic

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Drain and apply: what the device, the store and the workers report.
+#include "base/check.hpp"
+#include "engine/engine.hpp"
+
+#include <array>
+
+namespace ciuic {
+
+bool Engine::drain_device() {
+    std::array<DeviceEvent, 64> events;
+    const size_t count = ports_.device.drain(events);
+    for (size_t index = 0; index < count; ++index) {
+        const DeviceEvent& event = events[index];
+        if (session_at(event.chunk.session).closing) continue;
+        const auto block = static_cast<uint32_t>(event.offset_bytes / ports_.store.block_bytes());
+        CIUIC_CHECK(block < blocks_);
+        if (event.kind == DeviceEventKind::write)
+            on_write(event.chunk, block);
+        else
+            on_missing(event.chunk, block, event.is_write);
+    }
+    return count > 0;
+}
+
+bool Engine::drain_store() {
+    std::array<StoreCompletion, limits::io_depth_max> completions;
+    const size_t count = ports_.store.poll(completions);
+    for (size_t index = 0; index < count; ++index) {
+        const StoreCompletion& completion = completions[index];
+        Move& move = moves_[completion.token / read_parts];
+        if (move.kind == MoveKind::evict)
+            on_written(move, completion.status);
+        else
+            on_read(move, static_cast<uint32_t>(completion.token % read_parts), completion.status);
+    }
+    return count > 0;
+}
+
+bool Engine::drain_workers() {
+    std::array<uint64_t, limits::jobs_max> tokens;
+    const size_t count = ports_.workers.drain(tokens);
+    for (size_t index = 0; index < count; ++index) {
+        Move& move = moves_[tokens[index]];
+        switch (move.kind) {
+        case MoveKind::fill: show_filled(move); break;
+        case MoveKind::fetch: verify_fetched(move); break;
+        case MoveKind::evict: on_hashed_for_evict(move); break;
+        }
+    }
+    return count > 0;
+}
+
+void Engine::on_missing(ChunkRef chunk, uint32_t block, bool is_write) {
+    SessionStats& stats = session_at(chunk.session).stats;
+    ++stats.faults;
+    switch (record(chunk).state) {
+    case ChunkState::vacant:
+        ++stats.stray_touches;
+        [[fallthrough]];
+    case ChunkState::lost:
+        if (!refuse(chunk)) want(chunk, block, is_write, Cause::fault);
+        break;
+    case ChunkState::empty:
+    case ChunkState::stored:
+        want(chunk, block, is_write, Cause::fault);
+        touch_stream(chunk);
+        break;
+    case ChunkState::ready:
+        if (!show_ready(chunk, is_write)) want(chunk, block, is_write, Cause::fault);
+        break;
+    case ChunkState::resident:
+        if (!touch_resident(chunk, block, is_write)) want(chunk, block, is_write, Cause::fault);
+        break;
+    case ChunkState::filling:
+    case ChunkState::fetching:
+    case ChunkState::evicting: touch_moving(chunk, is_write); break;
+    }
+}
+
+void Engine::on_write(ChunkRef chunk, uint32_t block) {
+    if (record(chunk).state != ChunkState::resident) return on_missing(chunk, block, true);
+    ++session_at(chunk.session).stats.write_faults;
+    const FrameIndex frame{record(chunk).frame};
+    note_shown(chunk, true);
+    eviction_.touched(frame);
+    // A program that is gone needs no answer; the session's end is on its way.
+    if (ports_.device.allow_write(chunk, frame).error().code == Errc::busy)
+        want(chunk, block, true, Cause::fault);
+}
+
+// The program waits at a resident chunk: it touched a block that the machine had taken out of its
+// page tables, or it was already served when the fault was read. Showing again answers both.
+bool Engine::touch_resident(ChunkRef chunk, uint32_t block, bool is_write) {
+    const DeviceTraits& traits = ports_.device.traits();
+    const ChunkRecord& facts = record(chunk);
+    if (is_write) note_shown(chunk, true);
+    const bool writable = !holds(facts.copies, Copies::store);
+    const uint64_t offset_bytes =
+        block * ports_.store.block_bytes() / traits.reveal_bytes * traits.reveal_bytes;
+    const Status shown = ports_.device.reveal(chunk, FrameIndex{facts.frame}, offset_bytes,
+                                              traits.reveal_bytes, writable);
+    return shown.error().code != Errc::busy;
+}
+
+void Engine::touch_moving(ChunkRef chunk, bool is_write) {
+    ChunkRecord& facts = record(chunk);
+    if (is_write) facts.flags |= ChunkFlags::write_wanted;
+    begin_wait(chunk);
+    Move& move = move_of(chunk);
+    if (move.kind == MoveKind::evict) {
+        move.recalled = true;
+    } else if (!move.demanded) {
+        move.demanded = true;
+        if (move.cause == Cause::prefetch) ++session_at(chunk.session).stats.prefetches_used;
+        touch_stream(chunk);
+    }
+}
+
+}  // namespace ciuic

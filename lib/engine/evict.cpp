@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Evict: a chunk's bytes are frozen, hashed, written to the store, and its frame is given up.
+//
+// The order is what loses no write: freeze, copy, verify that nobody came back, give up. A chunk
+// whose place still holds the same bytes leaves without a write.
+#include "base/check.hpp"
+#include "engine/engine.hpp"
+
+#include <algorithm>
+
+namespace ciuic {
+
+// False: the chunk cannot go now (pinned, waited for, busy, no move left).
+bool Engine::start_evict(ChunkRef chunk, Cause cause) {
+    if (record(chunk).flags & ChunkFlags::wanted) return false;
+    switch (record(chunk).state) {
+    case ChunkState::ready: drop_ready(chunk); return true;
+    case ChunkState::resident: return start_evict_resident(chunk, cause);
+    default: return false;
+    }
+}
+
+void Engine::drop_ready(ChunkRef chunk) {
+    Session& session = session_at(chunk.session);
+    ports_.device.close(chunk, FrameIndex{record(chunk).frame});
+    apply(chunk, ChunkEvent::drop);
+    release_frame(chunk);
+    ++session.stats.prefetches_wasted;
+    session.streams.wasted(chunk.chunk);
+}
+
+bool Engine::start_evict_resident(ChunkRef chunk, Cause cause) {
+    ChunkRecord& facts = record(chunk);
+    const FrameIndex frame{facts.frame};
+    if (free_moves_.empty()) return false;
+    if (facts.place_granules == 0) {
+        const auto place = ports_.store.allocate();
+        if (!place) return false;
+        facts.place_first = place->first_granule;
+        facts.place_granules = place->granules;
+    }
+    // The client pins, then reads the state; we publish the state, then read the pin: one of the
+    // two sees the other (both sequentially consistent).
+    publish(chunk, ChunkState::evicting);
+    if (is_pinned(chunk)) {
+        publish(chunk, ChunkState::resident);
+        eviction_.touched(frame);
+        return false;
+    }
+    const bool clean = holds(facts.copies, Copies::store);
+    std::span<std::byte> bytes;
+    if (!clean) {
+        auto concealed = ports_.device.conceal(chunk, frame);
+        if (!concealed) {
+            publish(chunk, ChunkState::resident);
+            eviction_.touched(frame);
+            return false;
+        }
+        bytes = *concealed;
+    }
+    apply(chunk, ChunkEvent::evict_start);
+    frames_.set_movable(frame, false);
+    Move& move = begin_move(MoveKind::evict, chunk, cause);
+    if (clean) {
+        finish_evict(move, true);
+        return true;
+    }
+    move.bytes = bytes;
+    move.compares = facts.flags & ChunkFlags::kept;
+    submit_job(move, JobKind::hash, MoveStage::hashing);
+    return true;
+}
+
+bool Engine::is_unchanged(const Move& move) {
+    const std::span<const uint64_t> hashes = hashes_of(move);
+    for (uint32_t block = 0; block < blocks_; ++block)
+        if (!is_tag_right(move.chunk, block, hashes[block])) return false;
+    return true;
+}
+
+void Engine::on_hashed_for_evict(Move& move) {
+    if (move.recalled) return abort_evict(move);
+    if (move.compares && is_unchanged(move)) return finish_evict(move, true);
+    // From here on the place holds neither the old bytes nor, until `done`, the new ones.
+    ChunkRecord& facts = record(move.chunk);
+    facts.flags &= static_cast<uint8_t>(~ChunkFlags::kept);
+    ++facts.generation;
+    submit_write(move);
+}
+
+void Engine::submit_write(Move& move) {
+    if (move.recalled) return abort_evict(move);
+    move.stage = MoveStage::write_wanted;
+    const std::span<const uint64_t> hashes = hashes_of(move);
+    const std::span<uint64_t> tags = ports_.store.tags(move.place);
+    const TagBinding binding = binding_of(move.chunk, move.place);
+    for (uint32_t block = 0; block < blocks_; ++block)
+        tags[block] = bind_tag(binding, block, hashes[block]);
+    const auto token = static_cast<uint64_t>(&move - moves_.data()) * read_parts;
+    if (!ports_.store.write(move.place, 0, move.bytes, token)) return;
+    move.parts_flying = 1;
+    move.stage = MoveStage::writing;
+}
+
+void Engine::on_written(Move& move, const Status& status) {
+    CIUIC_CHECK(move.kind == MoveKind::evict && move.stage == MoveStage::writing);
+    move.parts_flying = 0;
+    Session& session = session_at(move.chunk.session);
+    ChunkRecord& facts = record(move.chunk);
+    if (status) {
+        session.stats.store_bytes_written += chunk_bytes_;
+        if (!move.recalled) return finish_evict(move, false);
+        // The place holds what was frozen. Only a device that compares at the next eviction can
+        // tell whether that is still so.
+        if (!ports_.device.traits().sees_writes) facts.flags |= ChunkFlags::kept;
+        return abort_evict(move);
+    }
+    ++session.stats.write_failures;
+    ports_.store.quarantine(move.place);
+    facts.place_first = facts.place_granules = 0;
+    if (move.recalled || move.tries++ >= limits::io_retries_max) return abort_evict(move);
+    const auto place = ports_.store.allocate();
+    if (!place) return abort_evict(move);
+    move.place = *place;
+    facts.place_first = place->first_granule;
+    facts.place_granules = place->granules;
+    submit_write(move);
+}
+
+void Engine::finish_evict(Move& move, bool clean) {
+    const ChunkRef chunk = move.chunk;
+    SessionStats& stats = session_at(chunk.session).stats;
+    ChunkRecord& facts = record(chunk);
+    ports_.device.close(chunk, move.frame);
+    facts.flags |= ChunkFlags::kept;
+    facts.left_at = ++evictions_;
+    apply(chunk, ChunkEvent::evict_done);
+    release_frame(chunk);
+    ++stats.evictions;
+    if (clean) ++stats.evictions_clean;
+    end_wait(chunk);
+    end_move(move);
+}
+
+// The program came back, the chunk was given up, or the store refused: the device copy stays the
+// truth.
+void Engine::abort_evict(Move& move) {
+    const ChunkRef chunk = move.chunk;
+    ChunkRecord& facts = record(chunk);
+    if (!(facts.flags & ChunkFlags::doomed)) {
+        const Status restored = ports_.device.restore(chunk, move.frame, true);
+        if (restored.error().code == Errc::busy) {
+            move.stage = MoveStage::showing;
+            retry_wanted_ = true;
+            return;
+        }
+    }
+    apply(chunk, ChunkEvent::evict_abort);
+    frames_.set_movable(move.frame, true);
+    eviction_.touched(move.frame);
+    facts.flags &= static_cast<uint8_t>(~ChunkFlags::write_wanted);
+    if (move.recalled) ++session_at(chunk.session).stats.recalls;
+    end_wait(chunk);
+    end_move(move);
+}
+
+}  // namespace ciuic

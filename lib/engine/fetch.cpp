@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Fetch: a stored chunk gets a frame, its bytes are read, verified and shown.
+//
+// Where the device can show a part of a chunk, the block that the program waits for is read and
+// shown first, read-only, and the rest follows behind it.
+#include "base/check.hpp"
+#include "engine/engine.hpp"
+
+#include <bit>
+
+namespace ciuic {
+
+namespace {
+
+struct Part {
+    uint64_t offset_bytes = 0;
+    uint64_t length_bytes = 0;
+};
+
+// Part 0 is the first block, or the whole chunk when no block comes first; 1 lies before it, 2
+// behind it.
+Part part_of(const Move& move, uint32_t part, uint64_t block_bytes) {
+    const uint64_t chunk_bytes = move.bytes.size();
+    if (move.first_block == none_index) return part == 0 ? Part{0, chunk_bytes} : Part{};
+    const uint64_t first_bytes = move.first_block * block_bytes;
+    if (part == 0) return {first_bytes, block_bytes};
+    if (part == 1) return {0, first_bytes};
+    return {first_bytes + block_bytes, chunk_bytes - first_bytes - block_bytes};
+}
+
+}  // namespace
+
+// False: the machine refused memory for the frame; nothing has changed.
+bool Engine::start_fetch(ChunkRef chunk, Cause cause) {
+    Session& session = session_at(chunk.session);
+    Move& move = begin_move(MoveKind::fetch, chunk, cause);
+    if (!open_frame(move)) {
+        end_move(move);
+        return false;
+    }
+    apply(chunk, ChunkEvent::fetch_start);
+    ++session.stats.fetches;
+    const uint64_t block_bytes = ports_.store.block_bytes();
+    // Whoever scans needs the whole chunk anyway.
+    if (cause == Cause::fault && !session.streams.is_streaming() && blocks_ > 1 &&
+        ports_.device.traits().reveal_bytes <= block_bytes)
+        move.first_block = record(chunk).wanted_block;
+    for (uint32_t part = 0; part < read_parts; ++part)
+        if (part_of(move, part, block_bytes).length_bytes > 0)
+            move.parts_left |= static_cast<uint8_t>(1u << part);
+    submit_reads(move);
+    return true;
+}
+
+void Engine::submit_reads(Move& move) {
+    const uint64_t block_bytes = ports_.store.block_bytes();
+    const auto index = static_cast<uint64_t>(&move - moves_.data());
+    while (move.parts_left) {
+        const auto part = static_cast<uint32_t>(std::countr_zero(move.parts_left));
+        const auto [offset_bytes, length_bytes] = part_of(move, part, block_bytes);
+        if (!ports_.store.read(move.place, offset_bytes,
+                               move.bytes.subspan(offset_bytes, length_bytes),
+                               index * read_parts + part)) {
+            move.stage = MoveStage::read_wanted;
+            return;
+        }
+        move.parts_left &= static_cast<uint8_t>(~(1u << part));
+        move.parts_flying |= static_cast<uint8_t>(1u << part);
+    }
+    move.stage = MoveStage::reading;
+}
+
+void Engine::on_read(Move& move, uint32_t part, const Status& status) {
+    CIUIC_CHECK(move.kind == MoveKind::fetch && (move.parts_flying & (1u << part)));
+    move.parts_flying &= static_cast<uint8_t>(~(1u << part));
+    if (status)
+        session_at(move.chunk.session).stats.store_bytes_read +=
+            part_of(move, part, ports_.store.block_bytes()).length_bytes;
+    else
+        move.read_failed = true;
+    if (status && part == 0 && move.first_block != none_index) show_first_block(move);
+    if (move.parts_left || move.parts_flying) return;
+    if (move.read_failed) return retry_fetch(move);
+    submit_job(move, JobKind::hash, MoveStage::hashing);
+}
+
+// 64 KiB hash in 3 us: cheaper here than a worker's wake-up. A block that does not match is left to
+// verify_fetched(), which sees it again.
+void Engine::show_first_block(Move& move) {
+    ChunkRecord& facts = record(move.chunk);
+    if (move.first_shown || (facts.flags & (ChunkFlags::doomed | ChunkFlags::write_wanted))) return;
+    const uint64_t block_bytes = ports_.store.block_bytes();
+    const uint64_t offset_bytes = move.first_block * block_bytes;
+    uint64_t content_hash = 0;
+    hash_blocks(move.bytes.subspan(offset_bytes, block_bytes), block_bytes, {&content_hash, 1});
+    if (!is_tag_right(move.chunk, move.first_block, content_hash)) return;
+    if (!ports_.device.reveal(move.chunk, move.frame, offset_bytes, block_bytes, false)) return;
+    move.first_shown = true;
+    end_wait(move.chunk);
+}
+
+void Engine::verify_fetched(Move& move) {
+    const std::span<const uint64_t> hashes = hashes_of(move);
+    for (uint32_t block = 0; block < blocks_; ++block) {
+        if (is_tag_right(move.chunk, block, hashes[block])) continue;
+        ++session_at(move.chunk.session).stats.tag_failures;
+        return retry_fetch(move);
+    }
+    show_fetched(move);
+}
+
+void Engine::show_fetched(Move& move) {
+    const ChunkRef chunk = move.chunk;
+    ChunkRecord& facts = record(chunk);
+    if (facts.flags & ChunkFlags::doomed) return abort_fetch(move);
+    const bool writable =
+        !ports_.device.traits().sees_writes || (facts.flags & ChunkFlags::write_wanted);
+    if (move.demanded) {
+        const Status shown = ports_.device.reveal(chunk, move.frame, 0, chunk_bytes_, writable);
+        if (shown.error().code == Errc::busy) {
+            move.stage = MoveStage::showing;
+            retry_wanted_ = true;
+            return;
+        }
+        if (!shown) return abort_fetch(move);
+    }
+    SessionStats& stats = session_at(chunk.session).stats;
+    stats.bytes_in_by_cause[static_cast<size_t>(move.cause)] += chunk_bytes_;
+    const Entry entry = entry_of(chunk, move.demanded ? Cause::fault : move.cause);
+    apply(chunk, move.demanded ? ChunkEvent::fetch_done_shown : ChunkEvent::fetch_done);
+    hold_frame(chunk, entry);
+    if (move.demanded) {
+        end_wait(chunk);
+        note_shown(chunk, writable);
+    }
+    end_move(move);
+}
+
+// The store copy is untouched: the chunk is where it was.
+void Engine::abort_fetch(Move& move) {
+    const ChunkRef chunk = move.chunk;
+    ports_.device.close(chunk, move.frame);
+    apply(chunk, ChunkEvent::fetch_abort);
+    release_frame(chunk);
+    end_wait(chunk);
+    end_move(move);
+}
+
+// A failed read or tag may be the transfer's fault: the bytes are read afresh. A block that the
+// program sees already has been verified and is not written over.
+void Engine::retry_fetch(Move& move) {
+    if (record(move.chunk).flags & ChunkFlags::doomed) return abort_fetch(move);
+    if (move.tries++ >= limits::io_retries_max) return lose_fetched(move);
+    move.read_failed = false;
+    for (uint32_t part = move.first_shown ? 1 : 0; part < read_parts; ++part)
+        if (part_of(move, part, ports_.store.block_bytes()).length_bytes > 0)
+            move.parts_left |= static_cast<uint8_t>(1u << part);
+    submit_reads(move);
+}
+
+void Engine::lose_fetched(Move& move) {
+    const ChunkRef chunk = move.chunk;
+    ports_.device.close(chunk, move.frame);
+    apply(chunk, ChunkEvent::copy_lost);
+    release_frame(chunk);
+    ChunkRecord& facts = record(chunk);
+    facts.flags &= static_cast<uint8_t>(~(ChunkFlags::kept | ChunkFlags::write_wanted));
+    facts.place_first = facts.place_granules = 0;
+    ports_.store.quarantine(move.place);
+    ++session_at(chunk.session).stats.chunks_lost;
+    end_wait(chunk);
+    if (!refuse(chunk)) want(chunk, 0, false, Cause::fault);
+    end_move(move);
+}
+
+// The program touched a prefetched chunk. False: the device is busy.
+bool Engine::show_ready(ChunkRef chunk, bool is_write) {
+    ChunkRecord& facts = record(chunk);
+    const bool writable = !ports_.device.traits().sees_writes || is_write;
+    const FrameIndex frame{facts.frame};
+    const Status shown = ports_.device.reveal(chunk, frame, 0, chunk_bytes_, writable);
+    if (shown.error().code == Errc::busy) {
+        retry_wanted_ = true;
+        return false;
+    }
+    end_wait(chunk);
+    if (!shown) return true;  // the program is gone; its session is about to end
+    apply(chunk, ChunkEvent::show);
+    ++session_at(chunk.session).stats.prefetches_used;
+    eviction_.touched(frame);
+    note_shown(chunk, writable);
+    touch_stream(chunk);
+    return true;
+}
+
+// From now on the program may write where `writable`: the store copy does not count any more. A
+// device that sees writes has just let one through, so the place is stale; one that does not leaves
+// it to the eviction to compare.
+void Engine::note_shown(ChunkRef chunk, bool writable) {
+    if (!writable) return;
+    ChunkRecord& facts = record(chunk);
+    if (holds(facts.copies, Copies::store)) apply(chunk, ChunkEvent::write);
+    if (ports_.device.traits().sees_writes) facts.flags &= static_cast<uint8_t>(~ChunkFlags::kept);
+    facts.flags &= static_cast<uint8_t>(~ChunkFlags::write_wanted);
+}
+
+}  // namespace ciuic

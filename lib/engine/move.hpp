@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Move: one chunk's journey between tiers, with an explicit stage.
+//
+//   fill    zeroing -> showing
+//   fetch   reading -> hashing -> showing
+//   evict   hashing -> write_wanted -> writing
+//
+// A stage ends when its completion arrives (store, worker) or, for *_wanted and showing, at the
+// next tick: those wait for a queue or for a device that is busy.
+#pragma once
+
+#include "base/units.hpp"
+#include "residency/cause.hpp"
+#include "store/extent.hpp"
+
+#include <cstddef>
+#include <span>
+
+namespace ciuic {
+
+enum class MoveKind : uint8_t { fill, fetch, evict };
+
+enum class MoveStage : uint8_t {
+    idle,          // the record is free
+    zeroing,       // a worker writes zeros
+    read_wanted,   // the next part of the read waits for a place in the store's queue
+    reading,       // all parts have been handed to the store
+    hashing,       // a worker computes content hashes
+    showing,       // the device was busy; reveal or restore is tried again
+    write_wanted,  // as read_wanted
+    writing,
+};
+
+// The parts of a read: the block that the program waits for, what lies before it, and behind it.
+inline constexpr uint32_t read_parts = 3;
+
+struct Move {
+    MoveKind kind = MoveKind::fill;
+    MoveStage stage = MoveStage::idle;
+    Cause cause = Cause::fault;
+    uint8_t tries = 0;         // repeats after a failed tag or write
+    ChunkRef chunk;
+    FrameIndex frame;
+    Extent place;
+    std::span<std::byte> bytes;   // the frame's
+    uint32_t first_block = none_index;  // read and shown first; none_index: the chunk as a whole
+    uint8_t parts_left = 0;       // bit per part still to be submitted
+    uint8_t parts_flying = 0;     // bit per part the store has
+    bool read_failed = false;
+    bool first_shown = false;     // the first block is visible to the program
+    bool demanded = false;        // the program waits: show when done
+    bool recalled = false;        // evict: give the chunk back as soon as possible
+    bool compares = false;        // evict: hashes are compared with the kept tags first
+    Nanos started;
+};
+
+}  // namespace ciuic

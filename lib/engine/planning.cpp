@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Plan and start: policy's proposals become moves, as far as there is room.
+#include "engine/engine.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace ciuic {
+
+namespace {
+
+// Moves that prefetching leaves to the program's own needs.
+constexpr uint32_t moves_kept_for_demand = limits::moves_max / 4;
+// A session at its own limit keeps this many frames free.
+constexpr uint32_t session_slack = 2;
+
+}  // namespace
+
+uint32_t Engine::evict_some(std::optional<SessionIndex> only, uint32_t wanted) {
+    std::array<FrameIndex, limits::evictions_per_plan_max> victims;
+    const size_t room = std::min<size_t>({victims.size(), wanted, free_moves_.size()});
+    const size_t count = eviction_.choose(frames_.facts(), only, std::span(victims).first(room));
+    uint32_t started = 0;
+    for (size_t index = 0; index < count; ++index)
+        if (start_evict(frames_[victims[index]].owner, Cause::pressure)) ++started;
+    return started;
+}
+
+// Keeps a reserve of free frames, so that a fault never waits for an eviction: from `low` on
+// frames are emptied until `high` are free or on their way.
+bool Engine::plan_evictions() {
+    uint32_t started = 0;
+    const uint32_t coming = frames_.free() + evicting_;
+    if (coming < options_.free_frames_low) under_pressure_ = true;
+    if (coming >= options_.free_frames_high) under_pressure_ = false;
+    if (under_pressure_) started += evict_some(std::nullopt, options_.free_frames_high - coming);
+
+    for (uint32_t index = 0; index < sessions_.size(); ++index) {
+        const Session* session = sessions_[index].get();
+        if (!session || session->frames_max >= frames()) continue;
+        // A session at its own limit gives up its own chunks, whatever the device has free.
+        const uint32_t staying = session->frames - session->evicting;
+        if (session->wanted > 0 && staying + session_slack > session->frames_max)
+            started += evict_some(SessionIndex{index},
+                                  staying + session_slack - session->frames_max);
+    }
+    return started > 0;
+}
+
+void Engine::touch_stream(ChunkRef chunk) {
+    Session& session = session_at(chunk.session);
+    const PrefetchProposal proposal = session.streams.touched(chunk.chunk, session.end_chunk);
+    if (options_.prefetch_chunks_max > 0 && proposal.count > 0) session.ahead = proposal;
+}
+
+bool Engine::has_prefetch_room(const Session& session) const {
+    return frames_.free() > std::max(1u, options_.free_frames_low / 2) &&
+           free_moves_.size() > moves_kept_for_demand &&
+           session.frames + session_slack < session.frames_max;
+}
+
+bool Engine::start_prefetches() {
+    bool started = false;
+    for (uint32_t index = 0; index < sessions_.size(); ++index) {
+        if (sessions_[index] && sessions_[index]->ahead.count > 0)
+            started |= start_prefetches_of(SessionIndex{index});
+        if (sessions_[index] && sessions_[index]->closing)
+            started |= advance_closing(SessionIndex{index});
+    }
+    return started;
+}
+
+bool Engine::start_prefetches_of(SessionIndex index) {
+    Session& session = session_at(index);
+    bool started = false;
+    PrefetchProposal& ahead = session.ahead;
+    while (ahead.count > 0 && has_prefetch_room(session)) {
+        const ChunkRef chunk{index, ahead.first};
+        if (record(chunk).state == ChunkState::stored &&
+            !(record(chunk).flags & ChunkFlags::wanted)) {
+            if (!start_fetch(chunk, Cause::prefetch)) break;
+            ++session.stats.prefetches;
+            started = true;
+        }
+        ahead.first = ChunkIndex{static_cast<uint32_t>(
+            static_cast<int64_t>(ahead.first.value) + ahead.step)};
+        --ahead.count;
+    }
+    return started;
+}
+
+}  // namespace ciuic

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Everything outside the engine, passed in. The simulator brings its own.
+#pragma once
+
+#include "base/clock.hpp"
+#include "device/device.hpp"
+#include "engine/workers.hpp"
+#include "store/swap_store.hpp"
+#include "store/tag.hpp"
+
+#include <atomic>
+#include <span>
+
+namespace ciuic {
+
+// The clients, as the engine sees them. Called from tick() on the engine's thread; must not call
+// back into the engine.
+class Clients {
+public:
+    virtual ~Clients() = default;
+    // A request has ended. Errc::ok, data_lost, timed_out, no_memory, disconnected.
+    virtual void completed(SessionIndex session, uint64_t ticket, Errc result) = 0;
+    // The session is gone, every frame and place of it is free, its index may be used again.
+    virtual void closed(SessionIndex session) = 0;
+};
+
+struct EnginePorts {
+    Device& device;
+    SwapStore& store;
+    Workers& workers;
+    Clock& clock;
+    Clients& clients;
+};
+
+// The words that a client shares with the engine, one per chunk.
+//
+// Hit path, without a message: the client adds a pin, fences, reads the chunk's state word; resident
+// means go. The engine publishes `evicting`, fences, reads the pin word; pinned means abort.
+struct SharedWords {
+    // Written by the engine: the ChunkState in the low 8 bits.
+    std::span<std::atomic<uint32_t>> states;
+    // Written by the client: pins in use in the low 16 bits, accesses above. Hostile: only ever
+    // compared with zero.
+    std::span<const std::atomic<uint32_t>> pins;
+
+    static constexpr uint32_t pin_mask = 0xffff;
+    static constexpr uint32_t pin_one = (1u << 16) + 1;  // one pin, counted as one access
+};
+
+}  // namespace ciuic

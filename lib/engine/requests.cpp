@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Requests: what clients ask for and wait for. Each waits in its session's fixed table and advances
+// by a bounded amount per tick.
+#include "base/check.hpp"
+#include "engine/engine.hpp"
+
+#include <algorithm>
+
+namespace ciuic {
+
+namespace {
+
+// Chunks that one request touches in one tick: giving up 16 chunks of 4 KiB pages takes 8 ms.
+constexpr uint32_t chunks_per_turn = 16;
+constexpr uint32_t closing_chunks_per_turn = 64;
+// Moves that requests for eviction and prefetch leave to the program's own needs.
+constexpr uint32_t moves_kept_for_others = limits::moves_max / 4;
+
+}  // namespace
+
+Status Engine::request(SessionIndex index, RequestKind kind, ChunkRange range, uint64_t ticket) {
+    Session& session = session_at(index);
+    if (session.closing) return Error{Errc::disconnected, 0, "the session is ending"};
+    if (!is_valid(index, range))
+        return Error{Errc::range, 0, "the range leaves the session's address space"};
+    const uint32_t reserve = std::min(options_.free_frames_high, session.frames_max / 2);
+    if (kind == RequestKind::acquire && range.count > session.frames_max - reserve)
+        return Error{Errc::no_memory, 0, "the range is larger than the session's device memory"};
+    for (uint32_t chunk = range.first.value; chunk < range.first.value + range.count; ++chunk)
+        if (session.chunks[ChunkIndex{chunk}].state == ChunkState::vacant)
+            return Error{Errc::invalid, 0, "a chunk of the range belongs to no region"};
+    const auto waiter = std::find_if(session.waiters.begin(), session.waiters.end(),
+                                     [](const Waiter& entry) { return !entry.active; });
+    if (waiter == session.waiters.end())
+        return Error{Errc::busy, 0, "too many requests are waiting"};
+    *waiter = {.active = true,
+               .kind = kind,
+               .first = range.first.value,
+               .end = range.first.value + range.count,
+               .cursor = range.first.value,
+               .settled = range.first.value,
+               .ticket = ticket,
+               .started = ports_.clock.now()};
+    ++session.waiting;
+    return {};
+}
+
+void Engine::complete(SessionIndex index, Waiter& waiter, Errc result) {
+    Session& session = session_at(index);
+    CIUIC_CHECK(waiter.active && session.waiting > 0);
+    waiter.active = false;
+    --session.waiting;
+    ports_.clients.completed(index, waiter.ticket, result);
+}
+
+bool Engine::advance_requests() {
+    bool advanced = false;
+    for (uint32_t index = 0; index < sessions_.size(); ++index) {
+        if (!sessions_[index] || sessions_[index]->waiting == 0) continue;
+        for (Waiter& waiter : sessions_[index]->waiters)
+            if (waiter.active) advanced |= advance_request(SessionIndex{index}, waiter);
+    }
+    return advanced;
+}
+
+bool Engine::advance_request(SessionIndex index, Waiter& waiter) {
+    switch (waiter.kind) {
+    case RequestKind::acquire: return advance_acquire(index, waiter);
+    case RequestKind::prefetch: return advance_prefetch(index, waiter);
+    case RequestKind::evict: return advance_evict(index, waiter);
+    case RequestKind::clear:
+    case RequestKind::discard: return advance_giving_up(index, waiter);
+    }
+    return false;
+}
+
+bool Engine::advance_acquire(SessionIndex index, Waiter& waiter) {
+    const uint32_t before = waiter.cursor;
+    const ChunkTable& chunks = session_at(index).chunks;
+    while (waiter.cursor < waiter.end &&
+           chunks[ChunkIndex{waiter.cursor}].state == ChunkState::resident)
+        ++waiter.cursor;
+    if (waiter.cursor == waiter.end) {
+        complete(index, waiter, Errc::ok);
+        return true;
+    }
+    const ChunkState state = chunks[ChunkIndex{waiter.cursor}].state;
+    if (state == ChunkState::lost || state == ChunkState::vacant) {
+        complete(index, waiter, state == ChunkState::lost ? Errc::data_lost : Errc::invalid);
+        return true;
+    }
+    if (ports_.clock.now() - waiter.started >= options_.frame_deadline) {
+        complete(index, waiter, Errc::timed_out);
+        return true;
+    }
+    const uint32_t end = std::min(waiter.end, waiter.cursor + chunks_per_turn);
+    for (uint32_t chunk = waiter.cursor; chunk < end; ++chunk)
+        acquire_chunk({index, ChunkIndex{chunk}});
+    return waiter.cursor != before;
+}
+
+void Engine::acquire_chunk(ChunkRef chunk) {
+    const ChunkRecord& facts = record(chunk);
+    switch (facts.state) {
+    case ChunkState::empty:
+    case ChunkState::stored:
+        if (facts.flags & ChunkFlags::wanted) return;
+        want(chunk, 0, false, Cause::acquire);
+        touch_stream(chunk);
+        break;
+    case ChunkState::ready:
+        if (!show_ready(chunk, false)) want(chunk, 0, false, Cause::acquire);
+        break;
+    case ChunkState::filling:
+    case ChunkState::fetching:
+    case ChunkState::evicting: touch_moving(chunk, false); break;
+    default: break;
+    }
+}
+
+bool Engine::advance_giving_up(SessionIndex index, Waiter& waiter) {
+    const uint32_t end = std::min(waiter.end, waiter.cursor + chunks_per_turn);
+    bool advanced = waiter.cursor < end;
+    for (; waiter.cursor < end; ++waiter.cursor)
+        give_up({index, ChunkIndex{waiter.cursor}}, waiter.kind == RequestKind::clear);
+    const ChunkTable& chunks = session_at(index).chunks;
+    while (waiter.settled < waiter.cursor &&
+           !(chunks[ChunkIndex{waiter.settled}].flags & ChunkFlags::doomed)) {
+        ++waiter.settled;
+        advanced = true;
+    }
+    if (waiter.settled == waiter.end) complete(index, waiter, Errc::ok);
+    return advanced;
+}
+
+bool Engine::advance_evict(SessionIndex index, Waiter& waiter) {
+    const ChunkTable& chunks = session_at(index).chunks;
+    bool advanced = false;
+    for (uint32_t turn = 0; turn < chunks_per_turn && waiter.cursor < waiter.end; ++turn) {
+        if (free_moves_.size() <= moves_kept_for_others) break;
+        start_evict({index, ChunkIndex{waiter.cursor++}}, Cause::request);
+        advanced = true;
+    }
+    while (waiter.settled < waiter.cursor &&
+           chunks[ChunkIndex{waiter.settled}].state != ChunkState::evicting) {
+        ++waiter.settled;
+        advanced = true;
+    }
+    if (waiter.settled == waiter.end) complete(index, waiter, Errc::ok);
+    return advanced;
+}
+
+bool Engine::advance_prefetch(SessionIndex index, Waiter& waiter) {
+    Session& session = session_at(index);
+    const uint32_t before = waiter.cursor;
+    while (waiter.cursor < waiter.end && has_prefetch_room(session)) {
+        const ChunkRef chunk{index, ChunkIndex{waiter.cursor}};
+        if (record(chunk).state == ChunkState::stored &&
+            !(record(chunk).flags & ChunkFlags::wanted)) {
+            if (!start_fetch(chunk, Cause::prefetch)) break;
+            ++session.stats.prefetches;
+        }
+        ++waiter.cursor;
+    }
+    // Out of moves is a matter of moments; out of frames is an answer.
+    const bool only_moves_lack =
+        waiter.cursor < waiter.end && free_moves_.size() <= moves_kept_for_others;
+    if (!only_moves_lack) complete(index, waiter, Errc::ok);
+    return waiter.cursor != before || !only_moves_lack;
+}
+
+// Gives up every chunk of an ending session, then waits for its last move: I/O that is under way
+// still owns its buffers.
+bool Engine::advance_closing(SessionIndex index) {
+    Session& session = session_at(index);
+    const uint32_t end =
+        std::min(session.end_chunk, session.closing_cursor + closing_chunks_per_turn);
+    bool advanced = session.closing_cursor < end;
+    for (; session.closing_cursor < end; ++session.closing_cursor)
+        give_up({index, ChunkIndex{session.closing_cursor}}, false);
+    if (session.closing_cursor < session.end_chunk || session.moves > 0) return advanced;
+    CIUIC_CHECK(session.frames == 0 && session.promised == 0);
+    ports_.device.detach(index);
+    past_.add(session.stats);
+    sessions_[index.value].reset();
+    ports_.clients.closed(index);
+    return true;
+}
+
+}  // namespace ciuic

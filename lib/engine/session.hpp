@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the engine keeps about one session.
+#pragma once
+
+#include "engine/ports.hpp"
+#include "engine/stats.hpp"
+#include "policy/stream_prefetch.hpp"
+#include "residency/chunk_table.hpp"
+
+#include <array>
+
+namespace ciuic {
+
+enum class RequestKind : uint8_t;
+
+// A request under way. Chunks before `cursor` are done with.
+struct Waiter {
+    bool active = false;
+    RequestKind kind{};
+    uint32_t first = 0;
+    uint32_t end = 0;
+    uint32_t cursor = 0;   // chunks before it have been asked to move
+    uint32_t settled = 0;  // chunks before it have arrived
+    uint64_t ticket = 0;
+    Nanos started;
+};
+
+struct Session {
+    ChunkTable chunks;
+    SharedWords words;
+    uint64_t realm = 0;
+    uint32_t chunks_max = 0;
+    uint32_t frames_max = 0;
+    uint32_t end_chunk = 0;      // one past the last chunk that was ever promised
+    uint32_t promised = 0;
+    uint32_t frames = 0;         // held now, moves included
+    uint32_t moves = 0;          // under way
+    uint32_t evicting = 0;       // of these, evictions
+    uint32_t waiting = 0;        // active waiters
+    uint32_t wanted_first = none_index;  // queue through ChunkRecord::next_wanted
+    uint32_t wanted_last = none_index;
+    uint32_t wanted = 0;         // its length
+    bool closing = false;
+    uint32_t closing_cursor = 0;
+    StreamPrefetch streams;
+    PrefetchProposal ahead;      // what is still to be prefetched
+    std::array<Waiter, limits::waiters_per_session_max> waiters{};
+    SessionStats stats;
+};
+
+}  // namespace ciuic
