@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// EmbeddedHostDevice: the pager of its own process. Pages move between an arena of frames and the
+// program's address space (UFFDIO_MOVE): a page is in one of the two places, so taking it away
+// freezes it, and nothing is copied. One session only, index 0.
+//
+//   home    the frame's bytes lie at arena + frame * chunk_bytes; the engine may touch them
+//   lent    they lie in the space, at chunk * chunk_bytes; their place in the arena is a hole that
+//           nobody may touch: the toucher would wait for itself
+//   hollow  a forced close found parts in neither place, and the kernel had no memory to fill the
+//           gap: open() tries again
+//
+// Where the program itself discarded pages of a shown chunk (madvise), they read as zeros.
+// Never: register the arena with io_uring, or pin it otherwise (MOVE then says EBUSY).
+//
+// Not here: where arena and space come from (client/compose), who calls drain() (engine).
+// Threads: one, the engine's. It serves faults of its own process: after create() nothing here
+// allocates, takes a lock, or touches memory that could be absent.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "device/device.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace ciuic {
+
+struct EmbeddedHostOptions {
+    // frames * chunk_bytes, private anonymous memory, readable and writable, every page touched;
+    // huge pages where chunk_bytes is 2 MiB or more.
+    std::span<std::byte> arena;
+    // chunks * chunk_bytes of private anonymous address space, readable and writable, none touched.
+    std::span<std::byte> space;
+    uint64_t chunk_bytes = 0;  // both are aligned to this, to 2 MiB at most
+};
+
+class EmbeddedHostDevice final : public Device {
+public:
+    // Arena and space outlive the device. Neither is given to a forked child from here on.
+    // Errors: unsupported (kernel older than 6.8, or no full userfaultfd), invalid, io.
+    static Result<std::unique_ptr<EmbeddedHostDevice>> create(const EmbeddedHostOptions& options);
+    ~EmbeddedHostDevice() override;
+
+    // Readable while drain() would return something.
+    int event_fd() const { return uffd_.get(); }
+
+    const DeviceTraits& traits() const override { return traits_; }
+    Result<std::span<std::byte>> open(ChunkRef chunk, FrameIndex frame) override;
+    Status reveal(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes, uint64_t length_bytes,
+                  bool writable) override;
+    Status allow_write(ChunkRef chunk, FrameIndex frame) override;
+    Result<std::span<std::byte>> conceal(ChunkRef chunk, FrameIndex frame) override;
+    Status restore(ChunkRef chunk, FrameIndex frame, bool writable) override;
+    void close(ChunkRef chunk, FrameIndex frame) override;
+    Status poison(ChunkRef chunk) override;
+    // After this, and after the destructor, every touch of the space raises SIGSEGV: never zeros.
+    void detach(SessionIndex session) override;
+    size_t drain(std::span<DeviceEvent> events) override;
+
+private:
+    enum class Place : uint8_t { home, lent, hollow };
+    struct Frame {
+        Place place = Place::home;
+        uint32_t user = none_index;  // the chunk that has it
+    };
+
+    EmbeddedHostDevice(const EmbeddedHostOptions& options, UniqueFd uffd, UniqueFd pagemap);
+
+    Frame& frame_of(ChunkRef chunk, FrameIndex frame);
+    std::byte* home_of(FrameIndex frame) const;
+    std::byte* shown_at(ChunkRef chunk) const;
+    Status lend(ChunkRef chunk, FrameIndex frame);
+    Status fetch_home(ChunkRef chunk, FrameIndex frame);
+    Status move_chunk(std::byte* to, std::byte* from);
+    Status fill_holes(std::byte* begin);
+    void wake(ChunkRef chunk);
+
+    std::span<std::byte> arena_;
+    std::span<std::byte> space_;
+    DeviceTraits traits_;
+    uint64_t page_bytes_ = 0;
+    UniqueFd uffd_;
+    UniqueFd pagemap_;  // of this process: finds holes without touching them
+    std::vector<Frame> frames_;
+    std::vector<bool> poisoned_;  // by chunk: its marks must go before it can be shown again
+};
+
+}  // namespace ciuic

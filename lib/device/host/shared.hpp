@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// SharedHostDevice: the daemon pages other processes. Frames are pages of memory files that the
+// daemon and one client map: reads from disk go straight to the client's pages, and no byte is
+// copied.
+//
+// Each session has one sparse file; chunk i lies at i * chunk_bytes of the file, of the daemon's
+// mapping and of the client's. open() allocates the chunk's pages in the file, close() punches
+// them out, so an open chunk costs memory and a closed one does not. What the client sees is
+// decided by its userfaultfd, which the daemon holds:
+//
+//   closed      no page in the file: a touch waits ("missing")
+//   opened      pages in the file, none mapped in the client: a touch waits ("minor")
+//   shown       mapped in the client, write-protected until writing is allowed
+//   concealed   as shown, all write-protected; unmapped pages of it wait as "minor"
+//
+// A page leaves the file before its write protection goes, so no write falls between the copy
+// that was taken of a concealed chunk and its end.
+//
+// A hostile client can hurt only its own session, with two exceptions that the owner must know:
+// it can fill its file behind the daemon's back (open() then says no_memory to others), and where
+// sealed() is false it can truncate its file, after which the daemon's touch of that mapping
+// raises SIGBUS.
+//
+// Not here: who may connect and what is sent to whom (daemon/), what the client does (client_side).
+// Threads: one, the engine's; make_space() and attach() on that thread too.
+#pragma once
+
+#include "base/mapping.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "device/device.hpp"
+#include "device/host/frame_files.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace ciuic {
+
+struct SharedHostOptions {
+    uint32_t frames = 0;        // the budget: at most so many chunks are open at a time
+    uint64_t chunk_bytes = 0;
+    uint64_t block_bytes = 0;   // the smallest part to reveal; ignored for hugetlb (2 MiB)
+    uint32_t sessions = 0;      // indexes 0 .. sessions - 1
+    FrameKind kind = FrameKind::automatic;
+};
+
+class SharedHostDevice final : public Device {
+public:
+    // Errors: invalid, no_memory (the machine has not enough of the kind that was asked for),
+    // unsupported, permission, io.
+    static Result<std::unique_ptr<SharedHostDevice>> create(const SharedHostOptions& options);
+    ~SharedHostDevice() override;
+
+    // A file of `chunks` chunks for the session, nothing in it yet, and the daemon's mapping of
+    // it. The descriptor is the device's own: send a copy to the client, do not close it.
+    // Errors: no_memory (address space), io.
+    Result<int> make_space(SessionIndex session, uint32_t chunks);
+
+    // The client has mapped the space at `client_base_address` and registered it on `uffd`. Both
+    // are the client's word: they are checked here.
+    // Errors: invalid (not such a descriptor, misaligned, not registered), disconnected, io.
+    Status attach(SessionIndex session, UniqueFd uffd, uint64_t client_base_address);
+
+    // Readable while drain() would return something, for all sessions together.
+    int event_fd() const { return events_.get(); }
+
+    // The files cannot be truncated by the client.
+    bool sealed() const { return files_.sealed(); }
+
+    const DeviceTraits& traits() const override { return traits_; }
+    Result<std::span<std::byte>> open(ChunkRef chunk, FrameIndex frame) override;
+    Status reveal(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes, uint64_t length_bytes,
+                  bool writable) override;
+    Status allow_write(ChunkRef chunk, FrameIndex frame) override;
+    Result<std::span<std::byte>> conceal(ChunkRef chunk, FrameIndex frame) override;
+    Status restore(ChunkRef chunk, FrameIndex frame, bool writable) override;
+    void close(ChunkRef chunk, FrameIndex frame) override;
+    Status poison(ChunkRef chunk) override;
+    void detach(SessionIndex session) override;
+    size_t drain(std::span<DeviceEvent> events) override;
+
+private:
+    struct Space {
+        UniqueFd file;
+        Mapping mapping;
+        UniqueFd uffd;
+        uint64_t client_base = 0;
+        uint32_t chunks = 0;      // 0: there is no such session
+        uint32_t open_chunks = 0;
+    };
+
+    SharedHostDevice(const SharedHostOptions& options, FrameFiles files, UniqueFd events);
+    Space& space_of(ChunkRef chunk);
+    Space& space_of(ChunkRef chunk, FrameIndex frame);
+    uint64_t client_address(const Space& space, ChunkRef chunk) const;
+    std::span<std::byte> bytes_of(const Space& space, ChunkRef chunk) const;
+    size_t drain_session(SessionIndex session, std::span<DeviceEvent> events);
+
+    FrameFiles files_;
+    DeviceTraits traits_;
+    uint64_t page_bytes_ = 0;  // what the client's page tables map at once
+    UniqueFd events_;          // epoll over every attached userfaultfd
+    std::vector<Space> spaces_;
+    std::vector<ChunkRef> users_;  // by frame; its chunk, to catch a frame given twice
+};
+
+}  // namespace ciuic

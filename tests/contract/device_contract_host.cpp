@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The device contract on the host devices: embedded, and shared with frames of every kind.
+#include "device/host/client_side.hpp"
+#include "device/host/embedded.hpp"
+#include "device/host/shared.hpp"
+#include "tests/contract/host_program.hpp"
+#include "tests/support/huge_pages.hpp"
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <csignal>
+#include <thread>
+#include <vector>
+
+namespace ciuic::test {
+namespace {
+
+std::string text_of(const Error& error) {
+    return std::string(error.what) + ": " + std::strerror(error.os_error);
+}
+
+// What both rigs have in common: the program's end of things.
+class HostRig : public DeviceRig {
+public:
+    std::string refusal() const override { return refusal_; }
+    void start(uint32_t worker, const Access& access) override { program_.start(worker, access); }
+    std::optional<Outcome> outcome(uint32_t worker, Nanos limit) override {
+        return program_.outcome(worker, limit);
+    }
+    uint64_t counted(uint32_t worker) override { return program_.counted(worker); }
+    void stop_counting() override { program_.stop_counting(); }
+    bool wait_event(Nanos limit) override {
+        pollfd event{event_fd(), POLLIN, 0};
+        return ::poll(&event, 1, static_cast<int>(limit.value / 1'000'000)) == 1;
+    }
+
+protected:
+    virtual int event_fd() const = 0;
+
+    HostProgram program_;
+    std::string refusal_;
+};
+
+class EmbeddedRig final : public HostRig {
+public:
+    explicit EmbeddedRig(uint64_t chunk_bytes) {
+        constexpr int protection = PROT_READ | PROT_WRITE;
+        constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+        arena_ = *Mapping::create_aligned(frames * chunk_bytes, 2 * MiB, protection, flags);
+        space_ = *Mapping::create_aligned(chunks * chunk_bytes, 2 * MiB, protection, flags);
+        ::madvise(arena_.data(), arena_.size_bytes(), MADV_HUGEPAGE);
+        std::fill(arena_.bytes().begin(), arena_.bytes().end(), std::byte{0xee});
+        auto device = EmbeddedHostDevice::create(
+            {.arena = arena_.bytes(), .space = space_.bytes(), .chunk_bytes = chunk_bytes});
+        if (!device.has_value()) {
+            refusal_ = text_of(device.error());
+            return;
+        }
+        device_ = *std::move(device);
+        thread_ = std::thread([this] { program_.run(space_.data()); });
+    }
+
+    ~EmbeddedRig() override {
+        if (!device_) return;
+        program_.end();
+        // A test that failed may have left somebody waiting.
+        for (uint32_t index = 0; index < chunks; ++index)
+            (void)device_->poison({SessionIndex{0}, ChunkIndex{index}});
+        thread_.join();
+    }
+
+    Device& device() override { return *device_; }
+    uint64_t held_bytes() override {
+        const uint64_t page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+        std::vector<unsigned char> present(space_.size_bytes() / page_bytes);
+        ::mincore(space_.data(), space_.size_bytes(), present.data());
+        const auto is_present = [](unsigned char page) { return (page & 1) != 0; };
+        return page_bytes *
+               static_cast<uint64_t>(std::count_if(present.begin(), present.end(), is_present));
+    }
+
+private:
+    int event_fd() const override { return device_->event_fd(); }
+
+    Mapping arena_;
+    Mapping space_;
+    std::unique_ptr<EmbeddedHostDevice> device_;
+    std::thread thread_;
+};
+
+// What the client tells the daemon.
+struct Hello {
+    uint64_t base = 0;
+    Error error;
+};
+
+void send_hello(int socket, const Hello& hello, int uffd) {
+    iovec data{const_cast<Hello*>(&hello), sizeof hello};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof uffd)] = {};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    if (uffd >= 0) {
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        cmsghdr* header = CMSG_FIRSTHDR(&message);
+        *header = {.cmsg_len = CMSG_LEN(sizeof uffd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        std::memcpy(CMSG_DATA(header), &uffd, sizeof uffd);
+    }
+    ::sendmsg(socket, &message, 0);
+}
+
+UniqueFd receive_hello(int socket, Hello& hello) {
+    iovec data{&hello, sizeof hello};
+    int uffd = -1;
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof uffd)] = {};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    EXPECT_EQ(::recvmsg(socket, &message, MSG_CMSG_CLOEXEC), static_cast<ssize_t>(sizeof hello));
+    if (const cmsghdr* header = CMSG_FIRSTHDR(&message))
+        std::memcpy(&uffd, CMSG_DATA(header), sizeof uffd);
+    return UniqueFd(uffd);
+}
+
+class SharedRig final : public HostRig {
+public:
+    SharedRig(FrameKind kind, uint64_t chunk_bytes) {
+        if (kind == FrameKind::hugetlb) {
+            huge_pages_ = std::make_unique<HugePages>(frames * chunk_bytes / (2 * MiB));
+            refusal_ = huge_pages_->refusal();
+            if (!refusal_.empty()) return;
+        }
+        auto device = SharedHostDevice::create({.frames = frames,
+                                                .chunk_bytes = chunk_bytes,
+                                                .block_bytes = std::min(chunk_bytes / 4, 64 * KiB),
+                                                .sessions = 1,
+                                                .kind = kind});
+        if (!device.has_value()) {
+            refusal_ = text_of(device.error());
+            return;
+        }
+        device_ = *std::move(device);
+        const Result<int> file = device_->make_space(SessionIndex{0}, chunks);
+        if (!file.has_value()) {
+            refusal_ = text_of(file.error());
+            return;
+        }
+        file_ = UniqueFd(::dup(*file));
+        start_client(chunks * chunk_bytes);
+    }
+
+    ~SharedRig() override {
+        if (client_ <= 0) return;
+        ::kill(client_, SIGKILL);
+        ::waitpid(client_, nullptr, 0);
+    }
+
+    Device& device() override { return *device_; }
+    uint64_t held_bytes() override {
+        struct stat status {};
+        ::fstat(file_.get(), &status);
+        return static_cast<uint64_t>(status.st_blocks) * 512;
+    }
+
+private:
+    int event_fd() const override { return device_->event_fd(); }
+
+    void start_client(uint64_t space_bytes) {
+        int ends[2] = {-1, -1};
+        ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+        const UniqueFd ours(ends[0]);
+        UniqueFd theirs(ends[1]);
+        client_ = ::fork();
+        ASSERT_GE(client_, 0);
+        if (client_ == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            run_client(theirs.get(), space_bytes);
+        }
+        theirs.reset();
+        Hello hello;
+        UniqueFd uffd = receive_hello(ours.get(), hello);
+        Status attached = hello.error;
+        if (attached.has_value())
+            attached = device_->attach(SessionIndex{0}, std::move(uffd), hello.base);
+        if (!attached.has_value()) refusal_ = text_of(attached.error());
+    }
+
+    [[noreturn]] void run_client(int socket, uint64_t space_bytes) {
+        Mapping space;
+        UniqueFd uffd;
+        const Status ready = [&]() -> Status {
+            CIUIC_TRY(space, map_space(file_.get(), space_bytes));
+            CIUIC_TRY(uffd, open_userfault(-1));
+            CIUIC_TRY_STATUS(uffd_handshake(uffd.get(), shared_userfault_features()));
+            return register_space(uffd.get(), space.data(), space_bytes, true);
+        }();
+        send_hello(socket, {reinterpret_cast<uint64_t>(space.data()), ready.error()}, uffd.get());
+        if (ready.has_value()) program_.run(space.data());
+        ::_exit(0);
+    }
+
+    std::unique_ptr<HugePages> huge_pages_;
+    std::unique_ptr<SharedHostDevice> device_;
+    UniqueFd file_;
+    pid_t client_ = -1;
+};
+
+DeviceCase shared_case(const char* name, FrameKind kind, uint64_t chunk_bytes) {
+    return {name, [=] { return std::make_unique<SharedRig>(kind, chunk_bytes); }};
+}
+
+DeviceCase embedded_case(const char* name, uint64_t chunk_bytes) {
+    return {name, [=] { return std::make_unique<EmbeddedRig>(chunk_bytes); }};
+}
+
+INSTANTIATE_TEST_SUITE_P(Host, DeviceContract,
+                         testing::Values(embedded_case("Embedded2M", 2 * MiB),
+                                         embedded_case("Embedded64K", 64 * KiB),
+                                         shared_case("SharedMemfd2M", FrameKind::memfd, 2 * MiB),
+                                         shared_case("SharedMemfd64K", FrameKind::memfd, 64 * KiB),
+                                         shared_case("SharedTmpfs2M", FrameKind::tmpfs, 2 * MiB),
+                                         shared_case("SharedTmpfs64K", FrameKind::tmpfs, 64 * KiB),
+                                         shared_case("SharedHugetlb2M", FrameKind::hugetlb, 2 * MiB)),
+                         DeviceCaseName());
+
+}  // namespace
+}  // namespace ciuic::test
