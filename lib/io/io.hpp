@@ -53,7 +53,7 @@ public:
     // Moves finished requests into `results`; returns how many. Never blocks.
     virtual size_t drain(std::span<IoResult> results) = 0;
 
-    // Readable while drain() would return something.
+    // Readable while drain() would return something, and now and then for nothing.
     virtual int event_fd() const = 0;
 
     virtual uint32_t depth() const = 0;      // most requests in flight

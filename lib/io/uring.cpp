@@ -4,6 +4,7 @@
 #include "base/check.hpp"
 #include "limits.hpp"
 
+
 #include <algorithm>
 #include <cerrno>
 
@@ -11,14 +12,10 @@ namespace ciuic {
 
 namespace {
 
-// From most to least wanted. A kernel refuses flags it does not know with EINVAL. Deferred task
-// run (6.1) binds the ring to the thread that enables it, hence the disabled start; TASKRUN_FLAG
-// lets drain() see without a system call that completions wait to be run. There is no rung with
-// COOP_TASKRUN: completions would wait for the owner to enter the kernel while the ring's
-// descriptor, on which anyone may wait, says nothing.
+// From most to least wanted. A kernel refuses flags it does not know with EINVAL. A single issuer
+// (6.0) is the thread that enables the ring, hence the disabled start.
 constexpr unsigned setup_flags[] = {
-    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
-        IORING_SETUP_R_DISABLED,
+    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_R_DISABLED,
     IORING_SETUP_R_DISABLED,
 };
 
@@ -127,28 +124,30 @@ size_t UringIo::drain(std::span<IoResult> results) {
     return count;
 }
 
-// Peeking enters the kernel only when its flag says that completions wait to be run.
-bool UringIo::next_result(IoResult& result) {
+// The next request's completion, if one waits; those of cancels are passed over.
+io_uring_cqe* UringIo::peek() {
     for (;;) {
         io_uring_cqe* completion = nullptr;
-        if (const int peeked = io_uring_peek_cqe(&ring_, &completion); peeked != 0) {
-            CIUIC_CHECK(peeked == -EAGAIN || peeked == -EINTR);
-            return false;
+        if (const int refused = io_uring_peek_cqe(&ring_, &completion); refused != 0) {
+            CIUIC_CHECK(refused == -EAGAIN || refused == -EINTR);
+            return nullptr;
         }
-        const uint64_t key = completion->user_data;
-        const int64_t moved = completion->res;
+        if (completion->user_data != cancel_key) return completion;
         io_uring_cqe_seen(&ring_, completion);
-        if (key == cancel_key) {
-            --cancels_;
-            continue;
-        }
-        Slot& slot = slots_[key & ((1u << slot_bits) - 1)];
-        CIUIC_CHECK(slot.key == key);
-        result = {slot.token, moved};
-        slot = {};
-        --in_flight_;
-        return true;
+        --cancels_;
     }
+}
+
+bool UringIo::next_result(IoResult& result) {
+    io_uring_cqe* const completion = peek();
+    if (!completion) return false;
+    Slot& slot = slots_[completion->user_data & ((1u << slot_bits) - 1)];
+    CIUIC_CHECK(slot.key == completion->user_data);
+    result = {slot.token, completion->res};
+    io_uring_cqe_seen(&ring_, completion);
+    slot = {};
+    --in_flight_;
+    return true;
 }
 
 }  // namespace ciuic

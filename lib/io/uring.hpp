@@ -2,10 +2,11 @@
 //
 // The I/O port on io_uring.
 //
-// Completions are run by the owner's thread when it enters the kernel (deferred task run) where
-// the kernel offers that (6.1), so that they never interrupt it. The ring's own descriptor is the
-// event: it is readable when completions wait, run or not. Neither the file nor the buffers are
-// registered: with huge-page buffers that gains nothing (measured).
+// Completions are run by the owner's thread when it enters the kernel (cooperative task run), so
+// that they never interrupt it. Not with deferred task run: neither the ring's descriptor nor a
+// registered eventfd wakes a poller reliably then (Linux 6.18: 2 MiB reads took 99 ms of a 100 ms
+// poll instead of 0.9 ms). Neither the file nor the buffers are registered: with huge-page buffers
+// that gains nothing (measured).
 //
 // Threads: one, the owner's: the one of the first submit(), flush(), cancel() or drain(). Creation
 // in another thread is fine. The destructor waits for the requests in flight, so it runs on the
@@ -46,6 +47,7 @@ private:
     UringIo(int fd, uint32_t depth);
     int set_up();
     void enable();
+    io_uring_cqe* peek();
     bool next_result(IoResult& result);
 
     int fd_;

@@ -102,7 +102,7 @@ std::vector<int> usable_memory_nodes() {
 std::unique_ptr<Topology> machine_topology() {
     if (numa_available() < 0) return std::make_unique<OneNode>();
     std::vector<int> nodes = usable_memory_nodes();
-    if (nodes.size() <= 1) return std::make_unique<OneNode>();
+    if (nodes.empty()) return std::make_unique<OneNode>();
     return std::make_unique<NumaNodes>(std::move(nodes));
 }
 

@@ -110,7 +110,8 @@ void send_hello(int socket, const Hello& hello, int uffd) {
         message.msg_control = control;
         message.msg_controllen = sizeof control;
         cmsghdr* header = CMSG_FIRSTHDR(&message);
-        *header = {.cmsg_len = CMSG_LEN(sizeof uffd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        *header = {
+            .cmsg_len = CMSG_LEN(sizeof uffd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
         std::memcpy(CMSG_DATA(header), &uffd, sizeof uffd);
     }
     ::sendmsg(socket, &message, 0);
@@ -222,15 +223,15 @@ DeviceCase embedded_case(const char* name, uint64_t chunk_bytes) {
     return {name, [=] { return std::make_unique<EmbeddedRig>(chunk_bytes); }};
 }
 
-INSTANTIATE_TEST_SUITE_P(Host, DeviceContract,
-                         testing::Values(embedded_case("Embedded2M", 2 * MiB),
-                                         embedded_case("Embedded64K", 64 * KiB),
-                                         shared_case("SharedMemfd2M", FrameKind::memfd, 2 * MiB),
-                                         shared_case("SharedMemfd64K", FrameKind::memfd, 64 * KiB),
-                                         shared_case("SharedTmpfs2M", FrameKind::tmpfs, 2 * MiB),
-                                         shared_case("SharedTmpfs64K", FrameKind::tmpfs, 64 * KiB),
-                                         shared_case("SharedHugetlb2M", FrameKind::hugetlb, 2 * MiB)),
-                         DeviceCaseName());
+INSTANTIATE_TEST_SUITE_P(
+    Host, DeviceContract,
+    testing::Values(embedded_case("Embedded2M", 2 * MiB), embedded_case("Embedded64K", 64 * KiB),
+                    shared_case("SharedMemfd2M", FrameKind::memfd, 2 * MiB),
+                    shared_case("SharedMemfd64K", FrameKind::memfd, 64 * KiB),
+                    shared_case("SharedTmpfs2M", FrameKind::tmpfs, 2 * MiB),
+                    shared_case("SharedTmpfs64K", FrameKind::tmpfs, 64 * KiB),
+                    shared_case("SharedHugetlb2M", FrameKind::hugetlb, 2 * MiB)),
+    DeviceCaseName());
 
 }  // namespace
 }  // namespace ciuic::test

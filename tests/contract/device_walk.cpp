@@ -48,10 +48,10 @@ public:
     // Lets every access through and compares every word.
     void finish() {
         for (uint32_t worker = 0; worker < workers; ++worker)
-            if (workers_[worker].busy) ASSERT_NO_FATAL_FAILURE(let_finish(worker));
+            if (workers_[worker].busy) let_finish(worker);
         for (uint32_t index = 0; index < DeviceRig::chunks; ++index) {
             const ModelChunk& model = chunks_[index];
-            if (model.state == ChunkState::shown) ASSERT_NO_FATAL_FAILURE(conceal(index));
+            if (model.state == ChunkState::shown) conceal(index);
             if (model.state != ChunkState::closed) close(index);
             EXPECT_EQ(model.stored, model.expected) << "chunk " << index;
         }
@@ -93,8 +93,8 @@ private:
             const bool just_stored = who.busy && who.chunk == index &&
                                      who.access.kind == Access::Kind::store &&
                                      model.stored[worker] == who.access.value;
-            if (!just_stored)
-                ASSERT_EQ(model.stored[worker], model.expected[worker]) << "chunk " << index;
+            if (just_stored) continue;
+            ASSERT_EQ(model.stored[worker], model.expected[worker]) << "chunk " << index;
         }
         model.state = ChunkState::concealed;
     }
@@ -133,6 +133,8 @@ private:
 
     void program_step(uint32_t worker) {
         ModelWorker& who = workers_[worker];
+        // Now and then all wait for one: otherwise the engine would be done before they start.
+        if (who.busy && random_.chance(1, 16)) return let_finish(worker);
         if (who.busy) return collect(worker, Nanos{0});
         who.chunk = static_cast<uint32_t>(random_.below(DeviceRig::chunks));
         who.access.kind = random_.chance(1, 2) ? Access::Kind::load : Access::Kind::store;
@@ -173,13 +175,12 @@ private:
         const uint32_t index = workers_[worker].chunk;
         if (chunks_[index].state == ChunkState::closed) {
             for (uint32_t victim = 0; free_.empty(); ++victim) {
-                if (chunks_[victim].state == ChunkState::shown)
-                    ASSERT_NO_FATAL_FAILURE(conceal(victim));
+                if (chunks_[victim].state == ChunkState::shown) conceal(victim);
                 if (chunks_[victim].state != ChunkState::closed) close(victim);
             }
-            ASSERT_NO_FATAL_FAILURE(open(index));
+            open(index);
         }
-        ASSERT_NO_FATAL_FAILURE(show(index, true));
+        show(index, true);
         collect(worker, patience);
         ASSERT_FALSE(workers_[worker].busy) << "worker " << worker << " still waits";
     }
@@ -198,7 +199,7 @@ private:
 // another chunk's, and nobody waits for ever. Method: random steps of both against a model of the
 // last stores; in the end every access is let through and every word compared.
 TEST_P(DeviceContract, AgreesWithAModelUnderRandomSteps) {
-    constexpr uint32_t steps = 3000;
+    constexpr uint32_t steps = 5000;
     const uint64_t seed = random_seed();
     SCOPED_TRACE(seed_text(seed));
     Walk walk(*rig_, seed);

@@ -72,7 +72,7 @@ std::optional<Outcome> HostProgram::outcome(uint32_t worker, Nanos limit) {
 
 void HostProgram::end() {
     stop_counting();
-    for (Pipe& pipe : commands_) write_whole(pipe.writer.get(), Command{.end = true});
+    for (Pipe& pipe : commands_) write_whole(pipe.writer.get(), Command{.access = {}, .end = true});
 }
 
 void HostProgram::run(std::byte* space) {

@@ -184,6 +184,9 @@ TYPED_TEST_P(IoContract, CancelledRequestStillGivesOneResult) {
                 << result.result;
         }
     }
+    // What a cancel leaves behind may wake the owner once, for nothing.
+    IoResult none;
+    EXPECT_EQ(this->io().drain({&none, 1}), 0u);
     EXPECT_FALSE(this->is_readable());
 }
 

@@ -38,9 +38,26 @@ TEST(SizeText, ReadsWhatPeopleWrite) {
 
 // Goal: nothing doubtful is read as a number. Method: texts with one fault each.
 TEST(SizeText, RefusesWhatIsDoubtful) {
-    for (const char* text : {"", "GiB", "-1", "+1", " 1", "1 ", "1 GiB", "1.GiB", ".5GiB", "1.5",
-                             "1,5GiB", "6GB", "6MB", "6gib", "1e3", "0x10", "1GiBB",
-                             "9223372036854775808", "99999999999999999999", "8388608TiB",
+    for (const char* text : {"",
+                             "GiB",
+                             "-1",
+                             "+1",
+                             " 1",
+                             "1 ",
+                             "1 GiB",
+                             "1.GiB",
+                             ".5GiB",
+                             "1.5",
+                             "1,5GiB",
+                             "6GB",
+                             "6MB",
+                             "6gib",
+                             "1e3",
+                             "0x10",
+                             "1GiBB",
+                             "9223372036854775808",
+                             "99999999999999999999",
+                             "8388608TiB",
                              "1.1234567890GiB"}) {
         SCOPED_TRACE(text);
         const Result<uint64_t> size = parse_size(text);
