@@ -54,7 +54,9 @@ Result<SessionIndex> Engine::open_session(const SessionOptions& options) {
     session->frames_max = options.frames_max
                               ? std::clamp(options.frames_max, limits::frames_min, frames())
                               : frames();
-    session->streams = StreamPrefetch(std::max(1u, options_.prefetch_chunks_max));
+    // Running further ahead than the newest arrivals that eviction spares would be for nothing.
+    session->streams =
+        StreamPrefetch(std::clamp(options_.prefetch_chunks_max, 1u, session->frames_max / 4));
     *place = std::move(session);
     return SessionIndex{static_cast<uint32_t>(place - sessions_.begin())};
 }

@@ -201,7 +201,7 @@ private:
     FrameTable frames_;
     ClockEviction eviction_;
     std::vector<Frame> frame_memory_;
-    std::vector<uint8_t> heat_memory_;
+    std::vector<FrameHeat> heat_memory_;
     std::vector<Move> moves_;
     std::vector<uint32_t> free_moves_;
     std::vector<uint64_t> hash_memory_;  // blocks_ per move

@@ -45,7 +45,7 @@ bool Engine::start_evict_resident(ChunkRef chunk, Cause cause) {
     publish(chunk, ChunkState::evicting);
     if (is_pinned(chunk)) {
         publish(chunk, ChunkState::resident);
-        eviction_.touched(frame);
+        eviction_.spared(frame);
         return false;
     }
     const bool clean = holds(facts.copies, Copies::store);
@@ -54,7 +54,7 @@ bool Engine::start_evict_resident(ChunkRef chunk, Cause cause) {
         auto concealed = ports_.device.conceal(chunk, frame);
         if (!concealed) {
             publish(chunk, ChunkState::resident);
-            eviction_.touched(frame);
+            eviction_.spared(frame);
             return false;
         }
         bytes = *concealed;

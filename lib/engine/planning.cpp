@@ -12,6 +12,8 @@ namespace {
 
 // Moves that prefetching leaves to the program's own needs.
 constexpr uint32_t moves_kept_for_demand = limits::moves_max / 4;
+// Proposals asked for in one tick, when those before could not be taken.
+constexpr uint32_t proposals_per_plan = 4;
 // A session at its own limit keeps this many frames free.
 constexpr uint32_t session_slack = 2;
 
@@ -19,11 +21,17 @@ constexpr uint32_t session_slack = 2;
 
 uint32_t Engine::evict_some(std::optional<SessionIndex> only, uint32_t wanted) {
     std::array<FrameIndex, limits::evictions_per_plan_max> victims;
-    const size_t room = std::min<size_t>({victims.size(), wanted, free_moves_.size()});
-    const size_t count = eviction_.choose(frames_.facts(), only, std::span(victims).first(room));
     uint32_t started = 0;
-    for (size_t index = 0; index < count; ++index)
-        if (start_evict(frames_[victims[index]].owner, Cause::pressure)) ++started;
+    for (uint32_t round = 0; round < proposals_per_plan && started < wanted; ++round) {
+        const size_t room = std::min<size_t>({victims.size(), wanted - started, free_moves_.size()});
+        const size_t count =
+            eviction_.choose(frames_.facts(), only, std::span(victims).first(room));
+        for (size_t index = 0; index < count; ++index)
+            if (start_evict(frames_[victims[index]].owner, Cause::pressure)) ++started;
+        if (count == 0) return started;
+    }
+    // What was proposed is pinned, most of it: others are proposed in a moment.
+    if (started == 0) retry_wanted_ = true;
     return started;
 }
 

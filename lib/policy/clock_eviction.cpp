@@ -7,21 +7,29 @@
 
 namespace ciuic {
 
-void ClockEviction::entered(FrameIndex frame, Entry entry) {
+FrameHeat& ClockEviction::at(FrameIndex frame) {
     CIUIC_CHECK(frame.value < heat_.size());
+    return heat_[frame.value];
+}
+
+void ClockEviction::entered(FrameIndex frame, Entry entry) {
+    FrameHeat& entered = at(frame);
+    entered.arrived_at = ++arrivals_;
     switch (entry) {
     case Entry::ahead:
-    case Entry::stream: heat_[frame.value] = 0; break;
-    case Entry::demand: heat_[frame.value] = 1; break;
-    case Entry::refault: heat_[frame.value] = heat_max; break;
+    case Entry::stream: entered.heat = 0; break;
+    case Entry::demand: entered.heat = 1; break;
+    case Entry::refault: entered.heat = heat_max; break;
     }
 }
 
 void ClockEviction::touched(FrameIndex frame) {
-    CIUIC_CHECK(frame.value < heat_.size());
-    uint8_t& heat = heat_[frame.value];
-    heat = std::min<uint8_t>(heat + 1, heat_max);
+    FrameHeat& touched = at(frame);
+    touched.arrived_at = ++arrivals_;
+    touched.heat = std::min<uint8_t>(touched.heat + 1, heat_max);
 }
+
+void ClockEviction::spared(FrameIndex frame) { at(frame).heat = heat_max; }
 
 size_t ClockEviction::choose(std::span<const Frame> frames, std::optional<SessionIndex> only,
                              std::span<FrameIndex> victims) {
@@ -29,6 +37,7 @@ size_t ClockEviction::choose(std::span<const Frame> frames, std::optional<Sessio
     size_t chosen = 0;
     // heat_max passes cool every frame to zero; one more proposes it.
     const size_t steps_max = frames.size() * (heat_max + 1);
+    const auto newest = static_cast<uint32_t>(frames.size() / 4);
     const auto is_chosen = [&](uint32_t frame) {
         const auto end = victims.begin() + static_cast<std::ptrdiff_t>(chosen);
         return std::find(victims.begin(), end, FrameIndex{frame}) != end;
@@ -38,8 +47,9 @@ size_t ClockEviction::choose(std::span<const Frame> frames, std::optional<Sessio
         hand_ = hand_ + 1 == frames.size() ? 0 : hand_ + 1;
         const Frame& facts = frames[frame];
         if (!facts.movable || (only && facts.owner.session != *only)) continue;
-        if (heat_[frame] > 0)
-            --heat_[frame];
+        if (arrivals_ - heat_[frame].arrived_at < newest) continue;
+        if (heat_[frame].heat > 0)
+            --heat_[frame].heat;
         else if (!is_chosen(frame))
             victims[chosen++] = FrameIndex{frame};
     }

@@ -5,10 +5,11 @@
 // Every frame has a heat of 0..3. The hand passes over the frames; a warm frame cools by one, a
 // cold one is proposed. Chunks that come in on a stream or by prefetch start cold, so that a scan
 // passes through without pushing out what is used again; a chunk that comes back soon after it
-// left starts hot.
+// left starts hot. The last quarter of the arrivals is not proposed at all: whoever waited for a
+// chunk gets to use it before it goes.
 //
 // Not here: whether the chunk is pinned or its eviction succeeds (engine/).
-// Threads: one. Pure: no clock, lock, I/O or allocation; the heat array is the caller's.
+// Threads: one. Pure: no clock, lock, I/O or allocation; the array of heats is the caller's.
 #pragma once
 
 #include "residency/frame_table.hpp"
@@ -25,15 +26,24 @@ enum class Entry : uint8_t {
     ahead,    // prefetched, not touched yet
 };
 
+struct FrameHeat {
+    uint32_t arrived_at = 0;  // the count of arrivals when its chunk came in or was touched
+    uint8_t heat = 0;
+};
+
 class ClockEviction {
 public:
     ClockEviction() = default;
-    explicit ClockEviction(std::span<uint8_t> heat) : heat_(heat) {}
+    // One heat per frame, as they are after construction.
+    explicit ClockEviction(std::span<FrameHeat> heat)
+        : heat_(heat), arrivals_(static_cast<uint32_t>(heat.size())) {}
 
     static constexpr uint8_t heat_max = 3;
 
     void entered(FrameIndex frame, Entry entry);
     void touched(FrameIndex frame);
+    // The frame was proposed and could not be taken.
+    void spared(FrameIndex frame);
 
     // Proposes up to victims.size() movable frames, of `only` where given, in the order in which
     // to take them; returns how many. A frame is proposed once per call.
@@ -41,7 +51,10 @@ public:
                   std::span<FrameIndex> victims);
 
 private:
-    std::span<uint8_t> heat_;
+    FrameHeat& at(FrameIndex frame);
+
+    std::span<FrameHeat> heat_;
+    uint32_t arrivals_ = 0;  // wraps; only differences count
     uint32_t hand_ = 0;
 };
 

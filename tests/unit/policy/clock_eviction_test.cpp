@@ -24,6 +24,12 @@ protected:
                              .movable = true};
     }
 
+    // Arrivals elsewhere, so that nothing here is among the newest any more.
+    void let_time_pass() {
+        for (uint32_t step = 0; step < frames_count; ++step)
+            policy.entered(FrameIndex{frames_count}, Entry::stream);
+    }
+
     std::vector<uint32_t> choose(size_t wanted, std::optional<SessionIndex> only = {}) {
         std::vector<FrameIndex> victims(wanted);
         victims.resize(policy.choose(frames, only, victims));
@@ -32,8 +38,9 @@ protected:
         return numbers;
     }
 
-    std::array<Frame, frames_count> frames{};
-    std::array<uint8_t, frames_count> heat{};
+    // The last frame is free; let_time_pass() uses it.
+    std::array<Frame, frames_count + 1> frames{};
+    std::array<FrameHeat, frames_count + 1> heat{};
     ClockEviction policy{heat};
 };
 
@@ -54,6 +61,7 @@ TEST_F(ClockEvictionTest, TakesColdFramesBeforeWarmOnes) {
     policy.entered(FrameIndex{0}, Entry::refault);
     policy.entered(FrameIndex{1}, Entry::demand);
     policy.entered(FrameIndex{2}, Entry::ahead);
+    let_time_pass();
     EXPECT_EQ(choose(6), (std::vector<uint32_t>{2, 3, 4, 5, 6, 7}));
     EXPECT_EQ(choose(1), (std::vector<uint32_t>{1}));
 }
@@ -61,7 +69,17 @@ TEST_F(ClockEvictionTest, TakesColdFramesBeforeWarmOnes) {
 TEST_F(ClockEvictionTest, ATouchKeepsAFrameLonger) {
     policy.entered(FrameIndex{0}, Entry::stream);
     policy.touched(FrameIndex{0});
+    let_time_pass();
     EXPECT_EQ(choose(1), (std::vector<uint32_t>{1}));
+}
+
+TEST_F(ClockEvictionTest, TheNewestArrivalsStay) {
+    policy.entered(FrameIndex{5}, Entry::stream);
+    policy.entered(FrameIndex{2}, Entry::ahead);
+    const auto victims = choose(frames_count);
+    EXPECT_EQ(victims, (std::vector<uint32_t>{0, 1, 3, 4, 6, 7}));
+    let_time_pass();
+    EXPECT_EQ(choose(frames_count).size(), frames_count);
 }
 
 TEST_F(ClockEvictionTest, StaysWithinTheNamedSession) {

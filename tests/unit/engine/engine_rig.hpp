@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A rig for scripts: the real engine over a device that writes down every call, a file in memory
+// whose faults are planned, workers that finish when asked, and a clock that is moved by hand.
+#pragma once
+
+#include "engine/engine.hpp"
+#include "store/tag.hpp"
+#include "tests/support/manual_clock.hpp"
+#include "tests/support/memory_io.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <string>
+#include <vector>
+
+namespace ciuic::test {
+
+class ScriptedDevice final : public Device {
+public:
+    ScriptedDevice(uint32_t frames, uint64_t chunk_bytes, uint64_t reveal_bytes, bool sees_writes)
+        : memory(frames * chunk_bytes) {
+        traits_.name = "scripted";
+        traits_.frames = frames;
+        traits_.chunk_bytes = chunk_bytes;
+        traits_.reveal_bytes = reveal_bytes;
+        traits_.sees_writes = sees_writes;
+        traits_.opens_zeroed = sees_writes;
+    }
+
+    std::vector<std::byte> memory;
+    std::vector<std::string> calls;   // "open 3", "reveal 3 rw", ...
+    std::deque<DeviceEvent> events;
+    uint32_t busy = 0;                // so many of the next reveals and restores say busy
+    uint32_t refused_opens = 0;       // so many of the next opens say no_memory
+    bool pinned = false;              // conceal says busy
+
+    void touch(uint32_t chunk, bool is_write = false, uint64_t offset_bytes = 0) {
+        events.push_back({DeviceEventKind::missing, is_write, at(chunk), offset_bytes});
+    }
+    void touch_protected(uint32_t chunk) {
+        events.push_back({DeviceEventKind::write, true, at(chunk), 0});
+    }
+    bool called(const std::string& call) const {
+        return std::find(calls.begin(), calls.end(), call) != calls.end();
+    }
+    size_t count(const std::string& call) const {
+        return static_cast<size_t>(std::count(calls.begin(), calls.end(), call));
+    }
+
+    const DeviceTraits& traits() const override { return traits_; }
+    Result<std::span<std::byte>> open(ChunkRef chunk, FrameIndex frame) override {
+        if (refused_opens > 0 && refused_opens--) return Error{Errc::no_memory, 0, "scripted"};
+        note("open", chunk);
+        if (traits_.opens_zeroed) std::fill_n(bytes(frame).begin(), traits_.chunk_bytes, std::byte{});
+        return bytes(frame);
+    }
+    Status reveal(ChunkRef chunk, FrameIndex, uint64_t offset_bytes, uint64_t length_bytes,
+                  bool writable) override {
+        if (busy > 0 && busy--) return Error{Errc::busy, 0, "scripted"};
+        const bool whole = length_bytes == traits_.chunk_bytes;
+        note(whole ? "reveal" : "reveal block " + std::to_string(offset_bytes / length_bytes) + " of",
+             chunk, writable ? " rw" : " ro");
+        return {};
+    }
+    Status allow_write(ChunkRef chunk, FrameIndex) override {
+        note("allow_write", chunk);
+        return {};
+    }
+    Result<std::span<std::byte>> conceal(ChunkRef chunk, FrameIndex frame) override {
+        if (pinned) return Error{Errc::busy, 0, "scripted"};
+        note("conceal", chunk);
+        return bytes(frame);
+    }
+    Status restore(ChunkRef chunk, FrameIndex, bool) override {
+        if (busy > 0 && busy--) return Error{Errc::busy, 0, "scripted"};
+        note("restore", chunk);
+        return {};
+    }
+    void close(ChunkRef chunk, FrameIndex) override { note("close", chunk); }
+    Status poison(ChunkRef chunk) override {
+        note("poison", chunk);
+        return {};
+    }
+    void detach(SessionIndex) override { calls.emplace_back("detach"); }
+    size_t drain(std::span<DeviceEvent> out) override {
+        const size_t moved = std::min(out.size(), events.size());
+        std::copy_n(events.begin(), moved, out.begin());
+        events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(moved));
+        return moved;
+    }
+
+private:
+    static ChunkRef at(uint32_t chunk) { return {SessionIndex{0}, ChunkIndex{chunk}}; }
+    std::span<std::byte> bytes(FrameIndex frame) {
+        return std::span(memory).subspan(frame.value * traits_.chunk_bytes, traits_.chunk_bytes);
+    }
+    void note(const std::string& call, ChunkRef chunk, const std::string& how = "") {
+        calls.push_back(call + " " + std::to_string(chunk.chunk.value) + how);
+    }
+
+    DeviceTraits traits_;
+};
+
+// Works when told to; until then a move stays in its stage.
+class HeldWorkers final : public Workers {
+public:
+    bool held = false;
+
+    void submit(const Job& job) override { jobs_.push_back(job); }
+    size_t drain(std::span<uint64_t> tokens) override {
+        if (held) return 0;
+        const size_t moved = std::min(tokens.size(), jobs_.size());
+        for (size_t index = 0; index < moved; ++index) {
+            const Job& job = jobs_[index];
+            if (job.kind == JobKind::hash) hash_blocks(job.data, job.block_bytes, job.hashes);
+            else std::fill(job.data.begin(), job.data.end(), std::byte{});
+            tokens[index] = job.token;
+        }
+        jobs_.erase(jobs_.begin(), jobs_.begin() + static_cast<std::ptrdiff_t>(moved));
+        return moved;
+    }
+    int event_fd() const override { return -1; }
+    size_t waiting() const { return jobs_.size(); }
+
+private:
+    std::vector<Job> jobs_;
+};
+
+class EngineRig : public ::testing::Test, protected Clients {
+protected:
+    static constexpr uint64_t chunk_bytes = 16 * KiB;
+    static constexpr uint64_t block_bytes = 4 * KiB;
+    static constexpr uint32_t frames = 8;
+    static constexpr uint32_t chunks = 32;
+
+    explicit EngineRig(bool sees_writes = true)
+        : device(frames, chunk_bytes, sees_writes ? block_bytes : chunk_bytes, sees_writes) {
+        SessionOptions options;
+        options.records = records;
+        options.words = {states, pins};
+        session = *engine.open_session(options);
+    }
+
+    void promise(uint32_t first, uint32_t count) {
+        ASSERT_TRUE(engine.promise(session, {ChunkIndex{first}, count}).has_value());
+    }
+    void request(RequestKind kind, uint32_t first, uint32_t count, uint64_t ticket) {
+        ASSERT_TRUE(engine.request(session, kind, {ChunkIndex{first}, count}, ticket).has_value());
+    }
+    // Ticks until nothing happens any more.
+    void settle() {
+        for (int turn = 0; engine.tick(); ++turn) ASSERT_LT(turn, 1000) << "never at rest";
+        engine.verify();
+    }
+    ChunkState state(uint32_t chunk) const {
+        return engine.chunks(session)[ChunkIndex{chunk}].state;
+    }
+    const ChunkRecord& record(uint32_t chunk) const {
+        return engine.chunks(session)[ChunkIndex{chunk}];
+    }
+    std::byte* bytes(uint32_t chunk) {
+        return device.memory.data() + record(chunk).frame * chunk_bytes;
+    }
+    // A resident chunk whose every byte is `value`.
+    void put(uint32_t chunk, uint8_t value) {
+        device.touch(chunk, true);
+        settle();
+        ASSERT_EQ(state(chunk), ChunkState::resident);
+        std::memset(bytes(chunk), value, chunk_bytes);
+    }
+    void evict(uint32_t chunk) { request(RequestKind::evict, chunk, 1, 1000 + chunk); }
+    void evict_fully(uint32_t chunk) {
+        evict(chunk);
+        settle();
+        ASSERT_EQ(state(chunk), ChunkState::stored);
+    }
+    bool all_bytes_are(uint32_t chunk, uint8_t value) {
+        return std::all_of(bytes(chunk), bytes(chunk) + chunk_bytes,
+                           [&](std::byte byte) { return byte == std::byte{value}; });
+    }
+    const SessionStats& stats() const { return engine.stats(session); }
+
+    void completed(SessionIndex, uint64_t ticket, Errc result) override {
+        completions.emplace_back(ticket, result);
+    }
+    void closed(SessionIndex) override { is_closed = true; }
+
+    ScriptedDevice device;
+    MemoryIo disk{2 * chunks * chunk_bytes, 16};
+    ManualClock clock;
+    SwapStore store{disk, clock, store_options()};
+    HeldWorkers workers;
+    Engine engine{{device, store, workers, clock, *this}, {}};
+    std::vector<ChunkRecord> records = std::vector<ChunkRecord>(chunks);
+    std::vector<std::atomic<uint32_t>> states = std::vector<std::atomic<uint32_t>>(chunks);
+    std::vector<std::atomic<uint32_t>> pins = std::vector<std::atomic<uint32_t>>(chunks);
+    SessionIndex session;
+    std::vector<std::pair<uint64_t, Errc>> completions;
+    bool is_closed = false;
+
+private:
+    static StoreOptions store_options() {
+        StoreOptions options;
+        options.capacity_bytes = 2 * chunks * chunk_bytes;
+        options.chunk_bytes = chunk_bytes;
+        options.block_bytes = block_bytes;
+        return options;
+    }
+};
+
+// The other kind of device: it cannot see writes, and takes the frame away.
+class BlindEngineRig : public EngineRig {
+protected:
+    BlindEngineRig() : EngineRig(false) {}
+};
+
+}  // namespace ciuic::test

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Goal: nothing is shown that has not been verified; what is lost is lost loudly; the block that
+// the program waits for comes first.
+// Method: scripts with held, failed and damaged reads.
+#include "tests/unit/engine/engine_rig.hpp"
+
+namespace ciuic::test {
+namespace {
+
+class FetchTest : public EngineRig {
+protected:
+    void SetUp() override {
+        promise(0, chunks);
+        put(0, 7);
+        evict_fully(0);
+        device.calls.clear();
+        reads_from = disk.requests.size();
+    }
+    // Damages the chunk's place in the file.
+    void damage(uint64_t offset_bytes) {
+        const uint64_t place = record(0).place_first * limits::granule_bytes;
+        disk.bytes[place + offset_bytes] ^= std::byte{1};
+    }
+    size_t reads_from = 0;
+};
+using BlindFetchTest = BlindEngineRig;
+
+TEST_F(FetchTest, ShowsTheTouchedBlockFirstAndReadOnly) {
+    disk.faults[reads_from + 1] = {IoFault::Kind::hold};  // what lies before the block
+    device.touch(0, false, 2 * block_bytes);
+    settle();
+    EXPECT_EQ(device.calls, (std::vector<std::string>{"open 0", "reveal block 2 of 0 ro"}));
+    EXPECT_EQ(state(0), ChunkState::fetching);
+    disk.release(disk.requests[reads_from + 1].token);
+    settle();
+    EXPECT_EQ(device.calls.back(), "reveal 0 ro");
+    EXPECT_EQ(record(0).copies, Copies::both);
+}
+
+TEST_F(FetchTest, AWriterWaitsForTheWholeChunk) {
+    device.touch(0, true, 2 * block_bytes);
+    settle();
+    EXPECT_FALSE(device.called("reveal block 2 of 0 ro"));
+    EXPECT_EQ(device.calls.back(), "reveal 0 rw");
+    EXPECT_EQ(record(0).copies, Copies::device);
+}
+
+TEST_F(FetchTest, NeverShowsADamagedByte) {
+    for (uint64_t offset_bytes = 0; offset_bytes < chunk_bytes; offset_bytes += 1021) {
+        SCOPED_TRACE(offset_bytes);
+        damage(offset_bytes);
+        device.calls.clear();
+        device.touch(0, false, 0);
+        // A block that is intact may be shown before the damage is found elsewhere.
+        settle();
+        ASSERT_EQ(state(0), ChunkState::lost);
+        EXPECT_FALSE(device.called("reveal 0 ro"));
+        EXPECT_EQ(device.called("reveal block 0 of 0 ro"), offset_bytes >= block_bytes);
+        EXPECT_EQ(device.calls.back(), "poison 0");
+        request(RequestKind::clear, 0, 1, 1);
+        settle();
+        put(0, 7);
+        evict_fully(0);
+    }
+    EXPECT_GT(stats().chunks_lost, 0u);
+    EXPECT_EQ(stats().tag_failures, stats().chunks_lost * (limits::io_retries_max + 1));
+}
+
+TEST_F(FetchTest, AReadThatFailsForATimeIsRepeated) {
+    disk.faults[reads_from] = {IoFault::Kind::fail, EIO};
+    device.touch(0);
+    settle();
+    EXPECT_EQ(state(0), ChunkState::resident);
+    EXPECT_TRUE(all_bytes_are(0, 7));
+}
+
+TEST_F(FetchTest, AnotherChunksBytesAreRefused) {
+    put(1, 7);  // the same content, so that only the binding of the tag can tell
+    evict_fully(1);
+    const uint64_t mine = record(0).place_first * limits::granule_bytes;
+    const uint64_t other = record(1).place_first * limits::granule_bytes;
+    disk.bytes[other] = std::byte{8};
+    std::copy_n(disk.bytes.begin() + static_cast<std::ptrdiff_t>(other), chunk_bytes,
+                disk.bytes.begin() + static_cast<std::ptrdiff_t>(mine));
+    device.touch(0);
+    settle();
+    EXPECT_EQ(state(0), ChunkState::lost);
+}
+
+TEST_F(FetchTest, ALostChunkRefusesEveryLaterTouch) {
+    damage(0);
+    device.touch(0);
+    settle();
+    device.calls.clear();
+    device.touch(0);
+    settle();
+    EXPECT_EQ(device.calls, (std::vector<std::string>{"poison 0"}));
+    request(RequestKind::acquire, 0, 1, 3);
+    settle();
+    EXPECT_EQ(completions.back(), (std::pair<uint64_t, Errc>{3, Errc::data_lost}));
+}
+
+TEST_F(FetchTest, AChunkDiscardedDuringItsReadIsGivenUpWhenTheReadEnds) {
+    for (uint64_t part = 0; part < 3; ++part)
+        disk.faults[reads_from + part] = {IoFault::Kind::hold};
+    device.touch(0);
+    settle();
+    request(RequestKind::discard, 0, 1, 7);
+    settle();
+    EXPECT_FALSE(device.called("close 0")) << "the disk still writes into the frame";
+    while (disk.requests.size() > reads_from) {
+        const auto held = disk.requests.back().token;
+        disk.release(held);
+        disk.requests.pop_back();
+        settle();
+    }
+    EXPECT_EQ(state(0), ChunkState::vacant);
+    EXPECT_EQ(engine.frames_free(), frames);
+}
+
+TEST_F(FetchTest, APrefetchedChunkStaysHiddenUntilItIsTouched) {
+    request(RequestKind::prefetch, 0, 1, 1);
+    settle();
+    EXPECT_EQ(state(0), ChunkState::ready);
+    EXPECT_EQ(device.calls, (std::vector<std::string>{"open 0"}));
+    device.touch(0);
+    settle();
+    EXPECT_EQ(state(0), ChunkState::resident);
+    EXPECT_EQ(device.calls.back(), "reveal 0 ro");
+    EXPECT_EQ(stats().prefetches_used, 1u);
+}
+
+TEST_F(BlindFetchTest, KeepsThePlaceToCompareWithAndTrustsItNoMore) {
+    promise(0, 1);
+    put(0, 7);
+    evict_fully(0);
+    device.touch(0);
+    settle();
+    EXPECT_EQ(record(0).copies, Copies::device);
+    EXPECT_TRUE(record(0).flags & ChunkFlags::kept);
+}
+
+}  // namespace
+}  // namespace ciuic::test

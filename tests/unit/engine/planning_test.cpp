@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Goal: frames are emptied ahead of need, streams are prefetched within the room there is.
+// Method: touches in order, with the tables looked at in between.
+#include "tests/unit/engine/engine_rig.hpp"
+
+namespace ciuic::test {
+namespace {
+
+using PlanningTest = EngineRig;
+
+TEST_F(PlanningTest, KeepsAReserveOfFreeFrames) {
+    promise(0, chunks);
+    for (uint32_t chunk = 0; chunk < chunks; ++chunk) {
+        device.touch(chunk, true);
+        settle();
+        EXPECT_EQ(state(chunk), ChunkState::resident);
+        EXPECT_GE(engine.frames_free(), 2u) << "chunk " << chunk;
+    }
+    EXPECT_GT(stats().evictions, chunks - frames);
+}
+
+TEST_F(PlanningTest, AStreamIsFetchedAheadOfItsTouches) {
+    promise(0, chunks);
+    for (uint32_t chunk = 0; chunk < chunks; ++chunk) put(chunk, static_cast<uint8_t>(chunk));
+    for (uint32_t chunk = 0; chunk < 16; ++chunk) {
+        device.touch(chunk);
+        settle();
+        ASSERT_EQ(state(chunk), ChunkState::resident);
+        ASSERT_TRUE(all_bytes_are(chunk, static_cast<uint8_t>(chunk)));
+    }
+    EXPECT_GE(stats().prefetches_used, 6u);
+    EXPECT_LE(stats().prefetches_wasted, stats().prefetches_used / 4);
+}
+
+TEST_F(PlanningTest, PinnedChunksOutliveAnyPressure) {
+    promise(0, chunks);
+    put(0, 1);
+    put(1, 2);
+    pins[0] = pins[1] = SharedWords::pin_one;
+    for (uint32_t chunk = 2; chunk < chunks; ++chunk) put(chunk, 3);
+    EXPECT_EQ(state(0), ChunkState::resident);
+    EXPECT_EQ(state(1), ChunkState::resident);
+}
+
+}  // namespace
+}  // namespace ciuic::test
