@@ -14,7 +14,8 @@ void check_failed(const char* condition, const char* file, int line) {
                                      condition, file, line);
     if (length > 0) {
         const auto wanted = static_cast<size_t>(length);
-        const ssize_t written = ::write(STDERR_FILENO, text, wanted < sizeof text ? wanted : sizeof text - 1);
+        const ssize_t written =
+            ::write(STDERR_FILENO, text, wanted < sizeof text ? wanted : sizeof text - 1);
         (void)written;  // nothing more can be done: the next line ends the process
     }
     std::abort();

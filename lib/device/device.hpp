@@ -93,6 +93,10 @@ public:
     // Makes every access to the chunk fail loudly (SIGBUS). The chunk is closed.
     virtual Status poison(ChunkRef chunk) = 0;
 
+    // Undoes poison(): touches of the chunk wait again. The chunk is closed. Where the marks lie in
+    // another process, that process clears its own before it asks for the chunk to be promised.
+    virtual void unpoison(ChunkRef chunk) = 0;
+
     // Forgets a session: nothing of it is called again. Its frames have been closed.
     virtual void detach(SessionIndex session) = 0;
 

@@ -91,7 +91,8 @@ bool Engine::start_wanted_of(SessionIndex index) {
             break;
         case ChunkState::resident:
             // The device was busy when it was to be shown again.
-            if (!touch_resident(chunk, facts.wanted_block, facts.flags & ChunkFlags::write_wanted))
+            // Others may have come to wait at other blocks since.
+            if (!touch_resident(chunk, none_index, facts.flags & ChunkFlags::write_wanted))
                 return expire_wanted(index) || started;
             end_wait(chunk);
             break;
@@ -116,8 +117,10 @@ bool Engine::expire_wanted(SessionIndex index) {
     const ChunkRef chunk{index, ChunkIndex{session_at(index).wanted_first}};
     const Nanos since{record(chunk).wanted_since_ns};
     if (ports_.clock.now() - since < options_.frame_deadline) return false;
+    // A device that is busy for so long is no lack of frames; only a closed chunk can be poisoned.
+    if (has_frame(record(chunk).state)) return false;
     ++session_at(index).stats.waits_expired;
-    if (static_cast<Cause>(record(chunk).cause) == Cause::fault) refuse(chunk);
+    if (static_cast<Cause>(record(chunk).cause) == Cause::fault && !refuse(chunk)) return false;
     end_wait(chunk);
     pop_wanted(index);
     return true;

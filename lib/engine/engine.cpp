@@ -92,8 +92,10 @@ Status Engine::promise(SessionIndex index, ChunkRange range) {
         if (!session.chunks.allows(ChunkIndex{chunk}, ChunkEvent::promise))
             return Error{Errc::invalid, 0, "a chunk of the range is already promised"};
 
-    for (uint32_t chunk = range.first.value; chunk < end; ++chunk)
+    for (uint32_t chunk = range.first.value; chunk < end; ++chunk) {
+        lift_poison({index, ChunkIndex{chunk}});
         apply({index, ChunkIndex{chunk}}, ChunkEvent::promise);
+    }
     session.end_chunk = std::max(session.end_chunk, end);
     session.promised += range.count;
     promised_ += range.count;
@@ -230,7 +232,7 @@ void Engine::verify() const {
     for (uint32_t index = 0; index < sessions_.size(); ++index)
         if (sessions_[index]) verify_session(SessionIndex{index}, frames_held, promised);
     CIUIC_CHECK(frames_held + frames_.free() == frames());
-    CIUIC_CHECK(promised == promised_ && promised_ <= ports_.store.chunks_max());
+    CIUIC_CHECK(promised == promised_);
     uint32_t evicting = 0;
     for (const Move& move : moves_)
         if (move.stage != MoveStage::idle && move.kind == MoveKind::evict) ++evicting;

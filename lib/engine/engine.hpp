@@ -129,6 +129,7 @@ private:
     bool retry_moves();
     void advance(Move& move);
     void settle(ChunkRef chunk);
+    void lift_poison(ChunkRef chunk);
     bool give_up(ChunkRef chunk, bool keep_promise);
     Entry entry_of(ChunkRef chunk, Cause cause);
     void submit_job(Move& move, JobKind kind, MoveStage stage);

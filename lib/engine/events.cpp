@@ -97,10 +97,11 @@ bool Engine::touch_resident(ChunkRef chunk, uint32_t block, bool is_write) {
     const ChunkRecord& facts = record(chunk);
     if (is_write) note_shown(chunk, true);
     const bool writable = !holds(facts.copies, Copies::store);
+    const bool whole = block == none_index;
     const uint64_t offset_bytes =
-        block * ports_.store.block_bytes() / traits.reveal_bytes * traits.reveal_bytes;
+        whole ? 0 : block * ports_.store.block_bytes() / traits.reveal_bytes * traits.reveal_bytes;
     const Status shown = ports_.device.reveal(chunk, FrameIndex{facts.frame}, offset_bytes,
-                                              traits.reveal_bytes, writable);
+                                              whole ? chunk_bytes_ : traits.reveal_bytes, writable);
     return shown.error().code != Errc::busy;
 }
 

@@ -150,7 +150,8 @@ void Engine::abort_evict(Move& move) {
     ChunkRecord& facts = record(chunk);
     if (!(facts.flags & ChunkFlags::doomed)) {
         const Status restored = ports_.device.restore(chunk, move.frame, true);
-        if (restored.error().code == Errc::busy) {
+        // Also where the program is gone: the chunk stays as it is until its session ends.
+        if (!restored) {
             move.stage = MoveStage::showing;
             retry_wanted_ = true;
             return;

@@ -58,6 +58,7 @@ void Engine::end_move(Move& move) {
 // Takes a frame and opens it. On false nothing has changed.
 bool Engine::open_frame(Move& move) {
     Session& session = session_at(move.chunk.session);
+    lift_poison(move.chunk);
     move.frame = frames_.take(move.chunk);
     auto opened = ports_.device.open(move.chunk, move.frame);
     if (!opened) {
@@ -138,6 +139,14 @@ void Engine::advance(Move& move) {
     }
 }
 
+// Nobody waits at a poisoned chunk, so no event will come that could lift the poison later.
+void Engine::lift_poison(ChunkRef chunk) {
+    ChunkRecord& facts = record(chunk);
+    if (!(facts.flags & ChunkFlags::poisoned)) return;
+    facts.flags &= static_cast<uint8_t>(~ChunkFlags::poisoned);
+    ports_.device.unpoison(chunk);
+}
+
 // After a move: a chunk that was given up while it moved is given up now.
 void Engine::settle(ChunkRef chunk) {
     ChunkRecord& facts = record(chunk);
@@ -168,9 +177,10 @@ bool Engine::give_up(ChunkRef chunk, bool keep_promise) {
     }
     release_place(chunk);
     facts.left_at = 0;
+    if (keep_promise) lift_poison(chunk);
     if (!keep_promise) {
         // Whoever still waits here touched memory that its own program gave up.
-        facts.flags &= static_cast<uint8_t>(~(ChunkFlags::write_wanted | ChunkFlags::poisoned));
+        facts.flags &= static_cast<uint8_t>(~ChunkFlags::write_wanted);
         CIUIC_CHECK(session.promised > 0 && promised_ > 0);
         session.stats.chunks_promised = --session.promised;
         --promised_;

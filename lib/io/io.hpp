@@ -56,8 +56,8 @@ public:
     // Readable while drain() would return something, and now and then for nothing.
     virtual int event_fd() const = 0;
 
-    virtual uint32_t depth() const = 0;      // most requests in flight
-    virtual const char* name() const = 0;    // "io_uring", "threads", ...
+    virtual uint32_t depth() const = 0;    // most requests in flight
+    virtual const char* name() const = 0;  // "io_uring", "threads", ...
 };
 
 }  // namespace ciuic

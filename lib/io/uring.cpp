@@ -4,7 +4,6 @@
 #include "base/check.hpp"
 #include "limits.hpp"
 
-
 #include <algorithm>
 #include <cerrno>
 
@@ -13,9 +12,11 @@ namespace ciuic {
 namespace {
 
 // From most to least wanted. A kernel refuses flags it does not know with EINVAL. A single issuer
-// (6.0) is the thread that enables the ring, hence the disabled start.
+// (6.0) is the thread that enables the ring, hence the disabled start. TASKRUN_FLAG lets drain()
+// see without a system call that completions wait to be run.
 constexpr unsigned setup_flags[] = {
-    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_R_DISABLED,
+    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+        IORING_SETUP_R_DISABLED,
     IORING_SETUP_R_DISABLED,
 };
 
@@ -124,7 +125,8 @@ size_t UringIo::drain(std::span<IoResult> results) {
     return count;
 }
 
-// The next request's completion, if one waits; those of cancels are passed over.
+// The next request's completion, if one waits; those of cancels are passed over. Enters the kernel
+// only when its flag says that completions wait to be run.
 io_uring_cqe* UringIo::peek() {
     for (;;) {
         io_uring_cqe* completion = nullptr;

@@ -3,10 +3,10 @@
 // The I/O port on io_uring.
 //
 // Completions are run by the owner's thread when it enters the kernel (cooperative task run), so
-// that they never interrupt it. Not with deferred task run: neither the ring's descriptor nor a
-// registered eventfd wakes a poller reliably then (Linux 6.18: 2 MiB reads took 99 ms of a 100 ms
-// poll instead of 0.9 ms). Neither the file nor the buffers are registered: with huge-page buffers
-// that gains nothing (measured).
+// that they never interrupt it. Not with deferred task run: the ring's descriptor does not wake a
+// poller then (Linux 6.18: 2 MiB reads took the 100 ms of the poll instead of 0.7 ms). A registered
+// eventfd would, at a system call per drain() and no gain in throughput (measured). Neither the
+// file nor the buffers are registered: with huge-page buffers that gains nothing (measured).
 //
 // Threads: one, the owner's: the one of the first submit(), flush(), cancel() or drain(). Creation
 // in another thread is fine. The destructor waits for the requests in flight, so it runs on the

@@ -20,13 +20,13 @@ struct ArenaOptions {
     // Of the base address; a power of two, at least 2 MiB for huge pages.
     uint64_t alignment_bytes = 0;
     uint32_t node = 0;
-    bool lock = false;             // mlock: keeps the kernel from swapping it out
+    bool lock = false;  // mlock: keeps the kernel from swapping it out
 };
 
 struct Arena {
     Mapping memory;
     uint32_t node = 0;
-    bool huge = false;    // every page is a huge page (read from /proc/self/smaps)
+    bool huge = false;  // every page is a huge page (read from /proc/self/smaps)
     bool locked = false;
 };
 

@@ -38,8 +38,8 @@ public:
 private:
     struct Node {
         Arena arena;
-        std::vector<uint32_t> free;      // buffer numbers, a stack
-        std::vector<uint32_t> nearest;   // all nodes, nearest first, itself first
+        std::vector<uint32_t> free;     // buffer numbers, a stack
+        std::vector<uint32_t> nearest;  // all nodes, nearest first, itself first
         std::vector<bool> taken;
     };
 

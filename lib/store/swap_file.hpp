@@ -29,8 +29,8 @@ struct SwapFileOptions {
 };
 
 struct SwapFile {
-    UniqueFd anchor;   // keeps the inode alive; never used for I/O; may be handed to a keeper
-    UniqueFd io;       // locked, O_DIRECT where possible; never handed to anyone
+    UniqueFd anchor;      // keeps the inode alive; never used for I/O; may be handed to a keeper
+    UniqueFd io;          // locked, O_DIRECT where possible; never handed to anyone
     bool direct = false;  // false: the file system refuses O_DIRECT and the page cache is used
 };
 

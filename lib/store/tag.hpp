@@ -16,7 +16,7 @@
 namespace ciuic {
 
 struct TagBinding {
-    uint64_t realm = 0;       // uid + cgroup of the owner
+    uint64_t realm = 0;  // uid + cgroup of the owner
     uint32_t session = 0;
     uint32_t chunk = 0;
     uint32_t generation = 0;  // grows with every write of the chunk to the store

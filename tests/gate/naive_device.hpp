@@ -57,6 +57,7 @@ public:
         inner_.close(chunk, frame);
     }
     Status poison(ChunkRef chunk) override { return inner_.poison(chunk); }
+    void unpoison(ChunkRef chunk) override { inner_.unpoison(chunk); }
     void detach(SessionIndex session) override { inner_.detach(session); }
     size_t drain(std::span<DeviceEvent> events) override { return inner_.drain(events); }
 

@@ -5,6 +5,9 @@
 
 #include "staging/topology.hpp"
 
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 #include <vector>
@@ -33,6 +36,7 @@ public:
     struct Binding {
         std::span<std::byte> memory;
         uint32_t node;
+        bool was_touched;  // a page was already there: too late to be bound
     };
     std::vector<Binding> bindings;
     uint32_t thread_node = 0;  // what current_node() says
@@ -43,11 +47,17 @@ public:
     uint32_t current_node() const override { return thread_node; }
     Status bind(std::span<std::byte> memory, uint32_t node) override {
         if (refuses_to_bind) return os_refusal("mbind", EINVAL);
-        bindings.push_back({memory, node});
+        bindings.push_back({memory, node, is_touched(memory)});
         return {};
     }
 
 private:
+    static bool is_touched(std::span<std::byte> memory) {
+        std::vector<unsigned char> pages((memory.size() + 4095) / 4096);
+        return ::mincore(memory.data(), memory.size(), pages.data()) != 0 ||
+               std::any_of(pages.begin(), pages.end(), [](unsigned char page) { return page & 1; });
+    }
+
     std::vector<std::vector<uint32_t>> distances_;
 };
 

@@ -20,12 +20,14 @@ struct NamedFeature {
 
 constexpr NamedFeature named_features[] = {
     {UFFD_FEATURE_PAGEFAULT_FLAG_WP, "the kernel lacks UFFD_FEATURE_PAGEFAULT_FLAG_WP (Linux 5.7)"},
-    {UFFD_FEATURE_MISSING_HUGETLBFS, "the kernel lacks UFFD_FEATURE_MISSING_HUGETLBFS (Linux 4.11)"},
+    {UFFD_FEATURE_MISSING_HUGETLBFS,
+     "the kernel lacks UFFD_FEATURE_MISSING_HUGETLBFS (Linux 4.11)"},
     {UFFD_FEATURE_MISSING_SHMEM, "the kernel lacks UFFD_FEATURE_MISSING_SHMEM (Linux 4.11)"},
     {UFFD_FEATURE_MINOR_HUGETLBFS, "the kernel lacks UFFD_FEATURE_MINOR_HUGETLBFS (Linux 5.13)"},
     {UFFD_FEATURE_MINOR_SHMEM, "the kernel lacks UFFD_FEATURE_MINOR_SHMEM (Linux 5.14)"},
     {UFFD_FEATURE_EXACT_ADDRESS, "the kernel lacks UFFD_FEATURE_EXACT_ADDRESS (Linux 5.18)"},
-    {UFFD_FEATURE_WP_HUGETLBFS_SHMEM, "the kernel lacks UFFD_FEATURE_WP_HUGETLBFS_SHMEM (Linux 5.19)"},
+    {UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
+     "the kernel lacks UFFD_FEATURE_WP_HUGETLBFS_SHMEM (Linux 5.19)"},
     {UFFD_FEATURE_POISON, "the kernel lacks UFFD_FEATURE_POISON (Linux 6.6)"},
     {UFFD_FEATURE_MOVE, "the kernel lacks UFFD_FEATURE_MOVE (Linux 6.8)"},
 };
@@ -76,7 +78,8 @@ Result<UniqueFd> open_userfault(int device_fd) {
         return Error{Errc::unsupported, EPERM,
                      "full userfaultfd is not allowed to this user: give it access to "
                      "/dev/userfaultfd (a group rule) or set vm.unprivileged_userfaultfd=1"};
-    case ENOSYS: return Error{Errc::unsupported, ENOSYS, "this kernel is built without userfaultfd"};
+    case ENOSYS:
+        return Error{Errc::unsupported, ENOSYS, "this kernel is built without userfaultfd"};
     default: return os_refusal("userfaultfd", errno);
     }
 }

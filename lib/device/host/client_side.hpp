@@ -44,13 +44,13 @@ Result<Mapping> map_space(int file, uint64_t length_bytes);
 
 // What this kernel gives to this process.
 struct HostFeatures {
-    bool userfault = false;    // a full-mode userfaultfd can be had; if not, all below is false
-    bool minor_shared = false;    // shared memory: page-cache faults and write protection (5.19)
-    bool minor_hugetlb = false;   // the same for hugetlb
-    bool continue_wp = false;     // pages can be mapped write-protected in one step (6.4)
-    bool poison = false;          // lost pages can be made to raise SIGBUS (6.6)
-    bool move = false;            // pages can be moved within a process (6.8)
-    Error refusal;             // why `userfault` is false
+    bool userfault = false;      // a full-mode userfaultfd can be had; if not, all below is false
+    bool minor_shared = false;   // shared memory: page-cache faults and write protection (5.19)
+    bool minor_hugetlb = false;  // the same for hugetlb
+    bool continue_wp = false;    // pages can be mapped write-protected in one step (6.4)
+    bool poison = false;         // lost pages can be made to raise SIGBUS (6.6)
+    bool move = false;           // pages can be moved within a process (6.8)
+    Error refusal;               // why `userfault` is false
 };
 HostFeatures probe_host_features();
 

@@ -87,10 +87,8 @@ EmbeddedHostDevice::create(const EmbeddedHostOptions& options) {
     // the huge page that comes next. Smaller chunks gain nothing from huge pages: they split them.
     const int advice = options.chunk_bytes >= 2 * MiB ? MADV_HUGEPAGE : MADV_NOHUGEPAGE;
     (void)::madvise(options.space.data(), options.space.size(), advice);
-    CIUIC_TRY_STATUS(
-        register_space(uffd.get(), options.arena.data(), options.arena.size(), false));
-    CIUIC_TRY_STATUS(
-        register_space(uffd.get(), options.space.data(), options.space.size(), false));
+    CIUIC_TRY_STATUS(register_space(uffd.get(), options.arena.data(), options.arena.size(), false));
+    CIUIC_TRY_STATUS(register_space(uffd.get(), options.space.data(), options.space.size(), false));
     return std::unique_ptr<EmbeddedHostDevice>(
         new EmbeddedHostDevice(options, std::move(uffd), std::move(pagemap)));
 }
@@ -195,11 +193,6 @@ Result<std::span<std::byte>> EmbeddedHostDevice::open(ChunkRef chunk, FrameIndex
 }
 
 Status EmbeddedHostDevice::lend(ChunkRef chunk, FrameIndex frame) {
-    if (poisoned_[chunk.chunk.value]) {
-        if (::madvise(shown_at(chunk), traits_.chunk_bytes, MADV_DONTNEED_LOCKED) != 0)
-            return os_refusal("madvise(MADV_DONTNEED_LOCKED)", errno);
-        poisoned_[chunk.chunk.value] = false;
-    }
     CIUIC_TRY_STATUS(move_chunk(shown_at(chunk), home_of(frame)));
     frames_[frame.value].place = Place::lent;
     return {};
@@ -268,10 +261,17 @@ Status EmbeddedHostDevice::poison(ChunkRef chunk) {
                              page_bytes_);
 }
 
+void EmbeddedHostDevice::unpoison(ChunkRef chunk) {
+    CIUIC_CHECK(chunk.session.value == 0 && chunk.chunk.value < poisoned_.size());
+    if (!poisoned_[chunk.chunk.value]) return;
+    // Refused only where the program unmapped a part; the rest stays an error at every touch.
+    const int refused = ::madvise(shown_at(chunk), traits_.chunk_bytes, MADV_DONTNEED_LOCKED);
+    poisoned_[chunk.chunk.value] = refused != 0;
+}
+
 void EmbeddedHostDevice::detach(SessionIndex session) {
     CIUIC_CHECK(session.value == 0);
-    for (const Frame& record : frames_)
-        CIUIC_CHECK(record.user == none_index);
+    for (const Frame& record : frames_) CIUIC_CHECK(record.user == none_index);
     ::mprotect(space_.data(), space_.size(), PROT_NONE);
     // Whoever waits looks again and finds the space closed.
     (void)userfault::wake(uffd_.get(), address_of(space_.data()), space_.size());

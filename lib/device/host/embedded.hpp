@@ -58,6 +58,7 @@ public:
     Status restore(ChunkRef chunk, FrameIndex frame, bool writable) override;
     void close(ChunkRef chunk, FrameIndex frame) override;
     Status poison(ChunkRef chunk) override;
+    void unpoison(ChunkRef chunk) override;
     // After this, and after the destructor, every touch of the space raises SIGSEGV: never zeros.
     void detach(SessionIndex session) override;
     size_t drain(std::span<DeviceEvent> events) override;

@@ -49,8 +49,7 @@ Result<UniqueFd> mount_detached(const char* type, std::span<const MountOption> o
         if (::fsconfig(context.get(), FSCONFIG_SET_STRING, option.key, option.value, 0) != 0)
             return mount_refusal("fsconfig", errno);
     // Newer kernels only; without it the mount is as good, only not as guarded.
-    if (wished_flag)
-        (void)::fsconfig(context.get(), FSCONFIG_SET_FLAG, wished_flag, nullptr, 0);
+    if (wished_flag) (void)::fsconfig(context.get(), FSCONFIG_SET_FLAG, wished_flag, nullptr, 0);
     if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
         return mount_refusal("mounting memory for frames", errno);
     UniqueFd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC,

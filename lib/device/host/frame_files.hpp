@@ -36,8 +36,8 @@ public:
     // A sparse file that no path leads to.
     Result<UniqueFd> make_file(uint64_t size_bytes) const;
 
-    FrameKind kind() const { return kind_; }   // never automatic
-    const char* name() const;                  // "hugetlb", "tmpfs-huge", "tmpfs-4k", "memfd-4k"
+    FrameKind kind() const { return kind_; }  // never automatic
+    const char* name() const;                 // "hugetlb", "tmpfs-huge", "tmpfs-4k", "memfd-4k"
     bool sealed() const { return kind_ == FrameKind::memfd; }
     // What a page table maps at once: 2 MiB for hugetlb, else the base page.
     uint64_t page_bytes() const;

@@ -54,7 +54,9 @@ Status make_nonblocking(int fd) {
     return {};
 }
 
-// Mapping a page of an empty file fails with EFAULT exactly where such a mapping is registered.
+// Mapping a page of an empty file fails with EFAULT where the client has registered it, and
+// otherwise where it has not. (On which of its descriptors it did so cannot be seen; if on
+// another one, its own faults go unanswered.)
 Status check_registered(int uffd, uint64_t address, uint64_t page_bytes) {
     uffdio_continue request{};
     request.range = {address, page_bytes};
@@ -190,7 +192,8 @@ Result<std::span<std::byte>> SharedHostDevice::open(ChunkRef chunk, FrameIndex f
 Status SharedHostDevice::reveal(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes,
                                 uint64_t length_bytes, bool writable) {
     const Space& space = space_of(chunk, frame);
-    CIUIC_CHECK(offset_bytes % traits_.reveal_bytes == 0 && length_bytes % traits_.reveal_bytes == 0);
+    CIUIC_CHECK(offset_bytes % traits_.reveal_bytes == 0 &&
+                length_bytes % traits_.reveal_bytes == 0);
     CIUIC_CHECK(length_bytes > 0 && offset_bytes + length_bytes <= traits_.chunk_bytes);
     return userfault::map_present(space.uffd.get(), client_address(space, chunk) + offset_bytes,
                                   length_bytes, page_bytes_, writable);
@@ -231,9 +234,6 @@ void SharedHostDevice::close(ChunkRef chunk, FrameIndex frame) {
 Status SharedHostDevice::poison(ChunkRef chunk) {
     const Space& space = space_of(chunk);
     const uint64_t address = client_address(space, chunk);
-    // Marks of write protection are in the way of the poison.
-    CIUIC_TRY_STATUS(
-        userfault::write_protect(space.uffd.get(), address, traits_.chunk_bytes, false));
     return userfault::poison(space.uffd.get(), address, traits_.chunk_bytes, page_bytes_);
 }
 
@@ -262,7 +262,7 @@ size_t SharedHostDevice::drain(std::span<DeviceEvent> events) {
         for (int i = 0; i < sessions; ++i) {
             const size_t share = (events.size() - count) / static_cast<size_t>(sessions - i);
             const SessionIndex session{ready[i].data.u32};
-            // The client shares the descriptor's flags; epoll reports an error while it is blocking.
+            // The client shares the descriptor's flags; while it is blocking, epoll says error.
             if (ready[i].events & EPOLLERR)
                 (void)make_nonblocking(spaces_[session.value].uffd.get());
             count += drain_session(session, events.subspan(count, share));
@@ -287,8 +287,8 @@ size_t SharedHostDevice::drain_session(SessionIndex session, std::span<DeviceEve
         if (offset_bytes >= space.mapping.size_bytes()) continue;
         const uint64_t flags = message.arg.pagefault.flags;
         DeviceEvent& event = events[count++];
-        event.kind = (flags & UFFD_PAGEFAULT_FLAG_WP) ? DeviceEventKind::write
-                                                      : DeviceEventKind::missing;
+        event.kind =
+            (flags & UFFD_PAGEFAULT_FLAG_WP) ? DeviceEventKind::write : DeviceEventKind::missing;
         event.is_write = (flags & (UFFD_PAGEFAULT_FLAG_WRITE | UFFD_PAGEFAULT_FLAG_WP)) != 0;
         event.chunk = {session,
                        ChunkIndex{static_cast<uint32_t>(offset_bytes / traits_.chunk_bytes)}};

@@ -39,10 +39,10 @@
 namespace ciuic {
 
 struct SharedHostOptions {
-    uint32_t frames = 0;        // the budget: at most so many chunks are open at a time
+    uint32_t frames = 0;  // the budget: at most so many chunks are open at a time
     uint64_t chunk_bytes = 0;
-    uint64_t block_bytes = 0;   // the smallest part to reveal; ignored for hugetlb (2 MiB)
-    uint32_t sessions = 0;      // indexes 0 .. sessions - 1
+    uint64_t block_bytes = 0;  // the smallest part to reveal; ignored for hugetlb (2 MiB)
+    uint32_t sessions = 0;     // indexes 0 .. sessions - 1
     FrameKind kind = FrameKind::automatic;
 };
 
@@ -78,6 +78,7 @@ public:
     Status restore(ChunkRef chunk, FrameIndex frame, bool writable) override;
     void close(ChunkRef chunk, FrameIndex frame) override;
     Status poison(ChunkRef chunk) override;
+    void unpoison(ChunkRef) override {}  // the client's page tables are out of reach from here
     void detach(SessionIndex session) override;
     size_t drain(std::span<DeviceEvent> events) override;
 
@@ -87,7 +88,7 @@ private:
         Mapping mapping;
         UniqueFd uffd;
         uint64_t client_base = 0;
-        uint32_t chunks = 0;      // 0: there is no such session
+        uint32_t chunks = 0;  // 0: there is no such session
         uint32_t open_chunks = 0;
     };
 

@@ -7,6 +7,7 @@
 #include "base/unique_fd.hpp"
 #include "client/connection.hpp"
 #include "client/futex.hpp"
+#include "client/session.hpp"
 #include "engine/ports.hpp"
 #include "protocol/request_ring.hpp"
 #include "residency/chunk_state.hpp"
@@ -18,6 +19,7 @@
 #include <array>
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <thread>
 
 namespace ciuic::test {
@@ -84,7 +86,7 @@ private:
             const uint32_t taken = *reader_.pop(requests);
             for (uint32_t index = 0; index < taken; ++index) reply(requests[index]);
             const bool more = turn_();
-            if (taken == 0 && !more) sleep();
+            if (taken == 0 && !more) await_ring();
         }
     }
     void reply(const wire::Request& request) {
@@ -95,7 +97,7 @@ private:
         slot.sequence.store(request.sequence, std::memory_order_release);
         futex_wake_all(slot.sequence);
     }
-    void sleep() {
+    void await_ring() {
         engine_.page().sleeping.store(1, std::memory_order_seq_cst);
         std::atomic_thread_fence(std::memory_order_seq_cst);
         if (reader_.is_empty() && !stopping_) {
@@ -118,5 +120,18 @@ private:
     std::atomic<bool> alive_{true};
     std::thread thread_;
 };
+
+// A session on it.
+struct FakeSession {
+    explicit FakeSession(uint32_t chunks, uint32_t frames_max = 0) {
+        auto owned = std::make_unique<FakeEngine>(chunks, frames_max);
+        engine = owned.get();
+        session = *ProgramSession::create(std::move(owned));
+    }
+    FakeEngine* engine = nullptr;
+    std::unique_ptr<ProgramSession> session;
+};
+
+inline Errc agree(const wire::Request&) { return Errc::ok; }
 
 }  // namespace ciuic::test

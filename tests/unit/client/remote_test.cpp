@@ -6,6 +6,7 @@
 #include "client/futex.hpp"
 #include "protocol/request_ring.hpp"
 #include "residency/chunk_state.hpp"
+#include "tests/unit/client/small_session.hpp"
 
 #include <gtest/gtest.h>
 #include <linux/userfaultfd.h>
@@ -14,7 +15,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -239,6 +239,7 @@ protected:
 
     // Opens, allocates two chunks, and gives them to `use`.
     template <typename Use> static void run(std::function<void(FakeDaemon&)> act, Use use) {
+        test::die_by_bad_access();
         FakeDaemon daemon;
         daemon.start([act](FakeDaemon& d) {
             d.take_ready(Errc::ok);

@@ -8,10 +8,17 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstdint>
 #include <span>
 
 namespace ciuic::test {
+
+// A sanitizer catches the signals of bad accesses; here they are what the test is about.
+inline void die_by_bad_access() {
+    std::signal(SIGBUS, SIG_DFL);
+    std::signal(SIGSEGV, SIG_DFL);
+}
 
 struct SmallSession {
     static constexpr uint32_t frames = 16;

@@ -73,6 +73,7 @@ public:
     Status restore(ChunkRef, FrameIndex, bool) override { return {}; }
     void close(ChunkRef, FrameIndex) override { --open_frames; }
     Status poison(ChunkRef) override { return {}; }
+    void unpoison(ChunkRef) override {}
     void detach(SessionIndex session) override { detached.push_back(session); }
     size_t drain(std::span<DeviceEvent>) override { return 0; }
 

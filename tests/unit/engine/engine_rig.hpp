@@ -85,6 +85,7 @@ public:
         note("poison", chunk);
         return {};
     }
+    void unpoison(ChunkRef chunk) override { note("unpoison", chunk); }
     void detach(SessionIndex) override { calls.emplace_back("detach"); }
     size_t drain(std::span<DeviceEvent> out) override {
         const size_t moved = std::min(out.size(), events.size());

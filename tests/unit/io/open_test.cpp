@@ -18,7 +18,7 @@
 namespace ciuic {
 namespace {
 
-// From here on io_uring_setup() fails with `os_error` in this process, as container run-times do it.
+// From here on io_uring_setup() fails with `os_error` in this process, as in a container.
 bool refuse_io_uring(int os_error) {
     sock_filter program[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),

@@ -92,6 +92,9 @@ TEST(Arena, ReportsHugePagesItReallyHas) {
 // Goal: `locked` is true exactly if the kernel holds the pages. Method: its flag (lo), with and
 // without the wish.
 TEST(Arena, ReportsWhetherItIsLocked) {
+#ifdef CIUIC_SANITIZED
+    GTEST_SKIP() << "sanitizers swallow mlock()";
+#endif
     FakeTopology topology = FakeTopology::two_nodes();
     for (const bool lock : {false, true}) {
         const auto arena = create_arena(

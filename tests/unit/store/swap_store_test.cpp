@@ -116,7 +116,7 @@ protected:
                 refused.insert(block);
         return refused;
     }
-    const std::set<uint32_t> none;
+    const std::set<uint32_t> none = {};
     const std::set<uint32_t> all = {0, 1, 2, 3};
 };
 

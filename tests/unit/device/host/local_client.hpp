@@ -10,7 +10,13 @@
 #include "device/host/shared.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <cinttypes>
+#include <cstdio>
+#include <fstream>
+#include <string>
 
 namespace ciuic::test {
 
@@ -32,6 +38,25 @@ struct LocalClient {
     uint64_t base() const { return reinterpret_cast<uint64_t>(space.data()); }
     UniqueFd copy() const { return UniqueFd(::dup(uffd.get())); }
 };
+
+// Whether a forked child has all of the range, as its own memory map says.
+inline bool child_inherits(const Mapping& mapping) {
+    const auto begin = reinterpret_cast<uint64_t>(mapping.data());
+    const pid_t child = ::fork();
+    if (child == 0) {
+        std::ifstream maps("/proc/self/maps");
+        uint64_t from = 0;
+        uint64_t to = 0;
+        for (std::string line; std::getline(maps, line);)
+            if (std::sscanf(line.c_str(), "%" SCNx64 "-%" SCNx64, &from, &to) == 2 &&
+                from <= begin && begin + mapping.size_bytes() <= to)
+                ::_exit(1);
+        ::_exit(0);
+    }
+    int status = -1;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    return status != 0;
+}
 
 // Whether the kernel lets this process be paged; tests skip with the text where it does not.
 inline std::string userfault_refusal() {

@@ -21,7 +21,10 @@ using test::SmallSession;
 // Runs `check` in a child; returns what it returned, or minus the signal that ended it.
 template <typename Check> int in_child(Check check) {
     const pid_t child = ::fork();
-    if (child == 0) ::_exit(check());
+    if (child == 0) {
+        test::die_by_bad_access();
+        ::_exit(check());
+    }
     int status = 0;
     EXPECT_EQ(::waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
@@ -41,7 +44,7 @@ int session_descriptors() {
     return count;
 }
 
-struct ForkTest : testing::Test {
+struct ForkGuard : testing::Test {
     SmallSession small;
     vmm::Region region;
     void* allocation = nullptr;
@@ -60,7 +63,7 @@ struct ForkTest : testing::Test {
 
 // Goal: in a child every call is refused but those that free or ask about inherited memory.
 // Method: all of them; the child's exit status says which one was wrong.
-TEST_F(ForkTest, ChildHasNoPartInTheSession) {
+TEST_F(ForkGuard, ChildHasNoPartInTheSession) {
     const int result = in_child([&] {
         ciuic_session* session = small.session;
         const ciuic_range range = {region.get(), 0, 1};
@@ -96,7 +99,7 @@ TEST_F(ForkTest, ChildHasNoPartInTheSession) {
 // Goal: a child's touch of the parent's memory ends the child and leaves the parent's bytes alone,
 // those on the device and those in the store; its addresses are not given to anybody else in the
 // child. Method: a touch of the first and last chunk; a mapping wanted there.
-TEST_F(ForkTest, ChildCannotTouchTheMemory) {
+TEST_F(ForkGuard, ChildCannotTouchTheMemory) {
     for (const uint64_t chunk : {uint64_t{0}, uint64_t{47}})
         EXPECT_EQ(in_child([&] {
                       small.words_of(region.address(), chunk)[0] = 0;
@@ -115,7 +118,7 @@ TEST_F(ForkTest, ChildCannotTouchTheMemory) {
 #ifndef __SANITIZE_THREAD__
 // Goal: a child opens a session of its own, and its child again. Method: both write more than the
 // budget and read it back.
-TEST_F(ForkTest, ChildOpensItsOwn) {
+TEST_F(ForkGuard, ChildOpensItsOwn) {
     const auto use = [](auto& self, int depth) -> int {
         SmallSession own;
         void* memory = nullptr;
@@ -135,7 +138,7 @@ TEST_F(ForkTest, ChildOpensItsOwn) {
 // Goal: forks in the midst of other threads' allocations leave a child that can still ask about
 // inherited memory, and a parent that goes on. Method: two threads allocate, touch and free while
 // children are made.
-TEST_F(ForkTest, ForksAmongAllocations) {
+TEST_F(ForkGuard, ForksAmongAllocations) {
     std::atomic<bool> stop{false};
     std::atomic<uint64_t> wrong{0};
     const auto churn = [&] {

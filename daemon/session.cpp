@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/session.hpp"
+
+#include <linux/futex.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+
+namespace ciuic {
+namespace {
+
+constexpr uint32_t requests_per_turn = 16;  // of one client, before it is the next one's turn
+constexpr Nanos at_once{0};
+
+// The engine's kinds of request, by the wire's: promise has no request of its own.
+static_assert(static_cast<uint32_t>(wire::RequestKind::acquire) ==
+              static_cast<uint32_t>(RequestKind::acquire) + 1);
+static_assert(static_cast<uint32_t>(wire::RequestKind::prefetch) ==
+              static_cast<uint32_t>(RequestKind::prefetch) + 1);
+static_assert(static_cast<uint32_t>(wire::RequestKind::evict) ==
+              static_cast<uint32_t>(RequestKind::evict) + 1);
+static_assert(static_cast<uint32_t>(wire::RequestKind::clear) ==
+              static_cast<uint32_t>(RequestKind::clear) + 1);
+static_assert(static_cast<uint32_t>(wire::RequestKind::discard) ==
+              static_cast<uint32_t>(RequestKind::discard) + 1);
+
+// What the client sent, as text that can stand in a report or on a terminal.
+std::string printable(const std::array<char, 32>& name) {
+    std::string text;
+    for (const char letter : name) {
+        if (letter == '\0') break;
+        text += letter >= ' ' && letter <= '~' ? letter : '?';
+    }
+    return text;
+}
+
+// uid, and nothing else yet: the border that no physical memory crosses.
+uint64_t realm_of(uid_t uid) { return uid; }
+
+constexpr uint64_t ticket_of(const wire::Request& request) {
+    return uint64_t{request.slot} << 32 | request.sequence;
+}
+
+Result<Mapping> map_records(int file, uint64_t size_bytes) {
+    if (::ftruncate(file, static_cast<off_t>(size_bytes)) != 0)
+        return os_refusal("ftruncate of the chunk records", errno);
+    CIUIC_TRY(Mapping records, Mapping::create(size_bytes, PROT_READ | PROT_WRITE,
+                                               MAP_SHARED | MAP_NORESERVE, file));
+    // The engine reads records while programs wait. Best effort: the limit may be low.
+    (void)::mlock2(records.data(), size_bytes, MLOCK_ONFAULT);
+    return records;
+}
+
+}  // namespace
+
+void ClientCounts::add(const ClientCounts& other) {
+    large_requests += other.large_requests;
+    large_served += other.large_served;
+    large_fell_through += other.large_fell_through;
+    large_refused += other.large_refused;
+    large_freed += other.large_freed;
+    large_bytes += other.large_bytes;
+    large_bytes_served += other.large_bytes_served;
+    large_bytes_fell_through += other.large_bytes_fell_through;
+    large_bytes_refused += other.large_bytes_refused;
+}
+
+ClientSession::ClientSession(UniqueFd socket, Peer peer, Nanos handshake_deadline)
+    : handshake_deadline_(handshake_deadline), pid_(peer.pid), uid_(peer.uid),
+      socket_(std::move(socket)), pidfd_(std::move(peer.pidfd)) {}
+
+void ClientSession::refuse(int socket, Errc why) {
+    const wire::Welcome welcome{.status = static_cast<uint32_t>(why),
+                                .daemon_pid = static_cast<uint32_t>(::getpid())};
+    (void)send_message(socket, welcome, {}, at_once);
+}
+
+Status ClientSession::advance_handshake(const SessionHost& host) {
+    return state_ == State::greeting ? greet(host) : start(host);
+}
+
+Status ClientSession::greet(const SessionHost& host) {
+    wire::Hello hello;
+    ReceivedFds fds;
+    Status status = receive_message(socket_.get(), hello, fds, at_once);
+    if (status.error().code == Errc::busy) return {};
+    if (status && fds.count != 0)
+        status = Error{Errc::invalid, 0, "a Hello carries no descriptors"};
+    if (!status) {
+        if (status.error().code != Errc::disconnected) refuse(socket_.get(), status.error().code);
+        return status;
+    }
+    name_ = printable(hello.name);
+    const uint32_t wanted = hello.address_chunks;
+    const uint32_t chunks =
+        wanted == 0 || wanted > host.address_chunks ? host.address_chunks : wanted;
+    status = prepare(host, chunks);
+    if (!status) refuse(socket_.get(), status.error().code);
+    return status;
+}
+
+Status ClientSession::prepare(const SessionHost& host, uint32_t chunks) {
+    const SegmentShape shape{.chunks = chunks, .chunk_bytes = host.chunk_bytes};
+    chunks_ = chunks;
+    CIUIC_TRY(engine_segment_, EngineSegment::create(shape));
+    CIUIC_TRY(client_segment_, ClientSegment::create(shape));
+    for (const auto bytes : {engine_segment_.bytes(), client_segment_.bytes()})
+        (void)::mlock2(bytes.data(), bytes.size(), MLOCK_ONFAULT);
+    doorbell_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!doorbell_) return os_refusal("eventfd", errno);
+    records_file_ = UniqueFd(::memfd_create("ciuic-records", MFD_CLOEXEC));
+    if (!records_file_) return os_refusal("memfd_create", errno);
+    CIUIC_TRY(records_, map_records(records_file_.get(), chunks * sizeof(ChunkRecord)));
+    SessionOptions options;
+    options.records = {reinterpret_cast<ChunkRecord*>(records_.data()), chunks};
+    options.words = {engine_segment_.states(), client_segment_.pins()};
+    options.realm = realm_of(uid_);
+    options.chunks_max = host.chunks_max;
+    options.frames_max = host.frames_max;
+    CIUIC_TRY(index_, host.engine.open_session(options));
+    CIUIC_TRY(const int space_fd, host.spaces.make_space(*index_, chunks));
+    engine_segment_.page().sleeping.store(1, std::memory_order_relaxed);
+    CIUIC_TRY_STATUS(send_welcome(host, space_fd));
+    reader_.emplace(client_segment_);
+    state_ = State::preparing;
+    return {};
+}
+
+Status ClientSession::send_welcome(const SessionHost& host, int space_fd) {
+    wire::Welcome welcome;
+    welcome.address_chunks = chunks_;
+    welcome.chunk_bytes = host.chunk_bytes;
+    welcome.incarnation = host.incarnation;
+    welcome.daemon_pid = static_cast<uint32_t>(::getpid());
+    welcome.session = index_->value;
+    std::array<int, wire::welcome_fds_max> fds{space_fd, engine_segment_.fd(), client_segment_.fd(),
+                                               doorbell_.get(), host.userfaultfd};
+    size_t count = wire::welcome_fds_min;
+    if (host.userfaultfd >= 0) {
+        welcome.header.flags = wire::Welcome::flag_userfaultfd;
+        count = wire::welcome_fds_max;
+    }
+    return send_message(socket_.get(), welcome, std::span(fds).first(count), at_once);
+}
+
+Status ClientSession::start(const SessionHost& host) {
+    wire::Ready ready;
+    ReceivedFds fds;
+    const Status received = receive_message(socket_.get(), ready, fds, at_once);
+    if (received.error().code == Errc::busy) return {};
+    if (!received) return received;
+    Status status;
+    if (fds.count != 1)
+        status = Error{Errc::invalid, 0, "a Ready carries one descriptor"};
+    else
+        status = host.spaces.attach(*index_, std::move(fds.fds[0]), ready.base_address);
+    const wire::Started started{.status = static_cast<uint32_t>(status.error().code)};
+    const Status sent = send_message(socket_.get(), started, {}, at_once);
+    if (!status) return status;
+    if (!sent) return sent;
+    state_ = State::running;
+    return {};
+}
+
+Result<bool> ClientSession::take_requests(Engine& engine) {
+    std::array<wire::Request, requests_per_turn> requests;
+    CIUIC_TRY(const uint32_t taken, reader_->pop(requests));
+    for (const wire::Request& request : std::span(requests).first(taken))
+        if (!start_request(engine, request))
+            return Error{Errc::invalid, 0, "a request of no known kind, or without a reply slot"};
+    return taken == requests.size();
+}
+
+// False: there is no way to answer it.
+bool ClientSession::start_request(Engine& engine, const wire::Request& request) {
+    const auto kind = static_cast<uint32_t>(request.kind);
+    if (kind >= wire::request_kinds || request.slot >= wire::reply_slots) return false;
+    const uint64_t ticket = ticket_of(request);
+    if (uint64_t{request.first_chunk} + request.chunks > chunks_) {
+        reply(ticket, Errc::range);
+        return true;
+    }
+    const ChunkRange range{ChunkIndex{request.first_chunk}, request.chunks};
+    if (request.kind == wire::RequestKind::promise) {
+        reply(ticket, engine.promise(*index_, range).error().code);
+        return true;
+    }
+    const Status started =
+        engine.request(*index_, static_cast<RequestKind>(kind - 1), range, ticket);
+    if (!started) reply(ticket, started.error().code);
+    return true;
+}
+
+void ClientSession::reply(uint64_t ticket, Errc result) {
+    if (state_ != State::running) return;
+    wire::ReplySlot& slot = engine_segment_.page().replies[ticket >> 32];
+    slot.result.store(static_cast<uint32_t>(result), std::memory_order_relaxed);
+    slot.sequence.store(static_cast<uint32_t>(ticket), std::memory_order_release);
+    ::syscall(SYS_futex, &slot.sequence, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
+void ClientSession::set_sleeping(bool sleeping) {
+    engine_segment_.page().sleeping.store(sleeping ? 1 : 0, std::memory_order_seq_cst);
+}
+
+void ClientSession::publish(const SessionStats& stats) {
+    stats_ = stats;
+    wire::Statistics& page = engine_segment_.statistics();
+    const auto put = [](std::atomic<uint64_t>& word, uint64_t value) {
+        word.store(value, std::memory_order_relaxed);
+    };
+    put(page.faults, stats.faults);
+    put(page.write_faults, stats.write_faults);
+    put(page.stray_touches, stats.stray_touches);
+    put(page.fills, stats.fills);
+    put(page.fetches, stats.fetches);
+    put(page.evictions, stats.evictions);
+    put(page.evictions_clean, stats.evictions_clean);
+    put(page.recalls, stats.recalls);
+    put(page.prefetches, stats.prefetches);
+    put(page.prefetches_used, stats.prefetches_used);
+    put(page.prefetches_wasted, stats.prefetches_wasted);
+    put(page.store_bytes_written, stats.store_bytes_written);
+    put(page.store_bytes_read, stats.store_bytes_read);
+    put(page.tag_failures, stats.tag_failures);
+    put(page.write_failures, stats.write_failures);
+    put(page.chunks_lost, stats.chunks_lost);
+    put(page.waits_expired, stats.waits_expired);
+    put(page.stall_ns, stats.stall_ns);
+    static_assert(std::tuple_size_v<decltype(page.bytes_in_by_cause)> == causes);
+    for (size_t cause = 0; cause < causes; ++cause)
+        put(page.bytes_in_by_cause[cause], stats.bytes_in_by_cause[cause]);
+    put(page.chunks_promised, stats.chunks_promised);
+    put(page.chunks_promised_peak, stats.chunks_promised_peak);
+    put(page.frames, stats.frames);
+    put(page.frames_peak, stats.frames_peak);
+}
+
+ClientCounts ClientSession::counts() const {
+    if (!client_segment_) return last_counts_;
+    const wire::ClientCounters& counters = client_segment_.counters();
+    return {.large_requests = counters.large_requests.fetch(),
+            .large_served = counters.large_served.fetch(),
+            .large_fell_through = counters.large_fell_through.fetch(),
+            .large_refused = counters.large_refused.fetch(),
+            .large_freed = counters.large_freed.fetch(),
+            .large_bytes = counters.large_bytes.fetch(),
+            .large_bytes_served = counters.large_bytes_served.fetch(),
+            .large_bytes_fell_through = counters.large_bytes_fell_through.fetch(),
+            .large_bytes_refused = counters.large_bytes_refused.fetch()};
+}
+
+SessionSummary ClientSession::summary() const {
+    return {pid_, uid_, name_, state_ == State::gone, stats_, counts()};
+}
+
+void ClientSession::end(Engine& engine) {
+    if (state_ == State::closing || state_ == State::gone) return;
+    socket_.reset();
+    pidfd_.reset();
+    doorbell_.reset();
+    if (!index_) {
+        state_ = State::gone;
+        return;
+    }
+    state_ = State::closing;
+    engine.close_session(*index_);
+}
+
+void ClientSession::closed() {
+    last_counts_ = counts();
+    reader_.reset();
+    records_.reset();
+    engine_segment_ = {};
+    client_segment_ = {};
+    state_ = State::gone;
+}
+
+}  // namespace ciuic

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The space port: where a session's memory file comes from, and how the client's half of it is
+// joined to the device. The device itself ends a space (Device::detach).
+//
+// Adapters: compose.cpp (the shared host device), and the tests' own.
+// Threads: one, the engine's.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "base/units.hpp"
+
+#include <cstdint>
+
+namespace ciuic {
+
+class Spaces {
+public:
+    virtual ~Spaces() = default;
+
+    // A memory file of `chunks` chunks for the session. The descriptor stays the port's own.
+    // Errors: no_memory, io.
+    virtual Result<int> make_space(SessionIndex session, uint32_t chunks) = 0;
+
+    // The client has mapped the file at `client_base_address` and registered it on `uffd`: its own
+    // words, which are checked here. Errors: invalid, unsupported, disconnected, io.
+    virtual Status attach(SessionIndex session, UniqueFd uffd, uint64_t client_base_address) = 0;
+};
+
+}  // namespace ciuic

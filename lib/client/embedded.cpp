@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/embedded.hpp"
+
+#include "base/check.hpp"
+#include "ciuic/vmm.h"
+#include "client/futex.hpp"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace ciuic {
+
+namespace {
+
+constexpr uint32_t requests_per_turn = 16;
+
+// Of the wire's kinds, promise alone is no request of the engine's.
+static_assert(static_cast<uint32_t>(wire::RequestKind::acquire) ==
+              static_cast<uint32_t>(RequestKind::acquire) + 1);
+static_assert(static_cast<uint32_t>(wire::RequestKind::discard) ==
+              static_cast<uint32_t>(RequestKind::discard) + 1);
+
+}  // namespace
+
+Result<std::unique_ptr<Connection>> Embedded::create(EmbeddedParts parts) {
+    std::unique_ptr<Embedded> embedded(new Embedded(std::move(parts)));
+    CIUIC_TRY_STATUS(embedded->prepare());
+    CIUIC_TRY(embedded->thread_, ServiceThread::start("ciuic-engine", run, embedded.get()));
+    return std::unique_ptr<Connection>(std::move(embedded));
+}
+
+Embedded::Embedded(EmbeddedParts parts) : parts_(std::move(parts)) {
+    const DeviceTraits& traits = parts_.device->traits();
+    facts_.mode = CIUIC_MODE_EMBEDDED;
+    facts_.space = parts_.space.bytes();
+    facts_.chunk_bytes = traits.chunk_bytes;
+    facts_.chunks = static_cast<uint32_t>(facts_.space.size() / traits.chunk_bytes);
+    facts_.frames_max = traits.frames;
+}
+
+Status Embedded::prepare() {
+    doorbell_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    events_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
+    if (!doorbell_ || !events_) return os_refusal("eventfd or epoll_create1", errno);
+    facts_.doorbell = doorbell_.get();
+    // A doorbell is never read: each ring is an edge.
+    CIUIC_TRY_STATUS(watch(doorbell_.get(), EPOLLIN | EPOLLET));
+    CIUIC_TRY_STATUS(watch(parts_.device_event_fd, EPOLLIN));
+    CIUIC_TRY_STATUS(watch(parts_.io->event_fd(), EPOLLIN));
+    CIUIC_TRY_STATUS(watch(parts_.workers->event_fd(), EPOLLIN));
+    store_.emplace(*parts_.io, clock_, parts_.store);
+    engine_.emplace(EnginePorts{*parts_.device, *store_, *parts_.workers, clock_, *this},
+                    EngineOptions{.sessions_max = 1});
+    return open_session();
+}
+
+Status Embedded::open_session() {
+    const SegmentShape shape{facts_.chunks, facts_.chunk_bytes};
+    CIUIC_TRY(engine_segment_, EngineSegment::create(shape));
+    CIUIC_TRY(client_segment_, ClientSegment::create(shape));
+    requests_.emplace(client_segment_);
+    CIUIC_TRY(records_, Mapping::create(facts_.chunks * sizeof(ChunkRecord),
+                                        PROT_READ | PROT_WRITE,
+                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE));
+    SessionOptions options;
+    options.records = {reinterpret_cast<ChunkRecord*>(records_.data()), facts_.chunks};
+    options.words = {engine_segment_.states(), client_segment_.pins()};
+    options.realm = ::getuid();
+    CIUIC_TRY(session_, engine_->open_session(options));
+    return {};
+}
+
+Status Embedded::watch(int fd, uint32_t events) {
+    epoll_event event{};
+    event.events = events;
+    if (::epoll_ctl(events_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+        return os_refusal("epoll_ctl", errno);
+    return {};
+}
+
+// The engine ends the session before its thread ends, so no transfer is under way when its parts
+// go.
+Embedded::~Embedded() {
+    stopping_.store(true);
+    if (doorbell_) {
+        const uint64_t one = 1;
+        CIUIC_CHECK(::write(doorbell_.get(), &one, sizeof one) == sizeof one);
+    }
+    thread_.join();
+}
+
+void Embedded::close_inherited() {
+    for (const int fd : {parts_.device_event_fd, parts_.io->event_fd(), parts_.file.io.get(),
+                         parts_.file.anchor.get(), parts_.workers->event_fd(), doorbell_.get(),
+                         events_.get(), engine_segment_.fd(), client_segment_.fd()})
+        ::close(fd);
+}
+
+void* Embedded::run(void* self) {
+    auto& embedded = *static_cast<Embedded*>(self);
+    bool closing = false;
+    while (!embedded.closed_) {
+        if (!closing && embedded.stopping_.load()) {
+            closing = true;
+            embedded.engine_->close_session(embedded.session_);
+        }
+        bool more = embedded.take_requests();
+        more |= embedded.engine_->tick();
+        if (embedded.closed_) break;
+        embedded.publish();
+        if (!more) embedded.sleep();
+    }
+    return nullptr;
+}
+
+bool Embedded::take_requests() {
+    std::array<wire::Request, requests_per_turn> requests;
+    const auto taken = requests_->pop(requests);
+    CIUIC_CHECK(taken.has_value());
+    for (const wire::Request& request : std::span(requests).first(*taken)) start(request);
+    return *taken > 0;
+}
+
+void Embedded::start(const wire::Request& request) {
+    const uint64_t ticket = uint64_t{request.slot} << 32 | request.sequence;
+    const ChunkRange range{ChunkIndex{request.first_chunk}, request.chunks};
+    if (request.kind == wire::RequestKind::promise) {
+        reply(ticket, engine_->promise(session_, range).error().code);
+        return;
+    }
+    const auto kind = static_cast<RequestKind>(static_cast<uint32_t>(request.kind) - 1);
+    const Status started = engine_->request(session_, kind, range, ticket);
+    if (!started.has_value()) reply(ticket, started.error().code);
+}
+
+void Embedded::reply(uint64_t ticket, Errc result) {
+    // Whoever gets the answer finds it in the statistics.
+    publish();
+    wire::ReplySlot& slot = engine_segment_.page().replies[ticket >> 32];
+    slot.result.store(static_cast<uint32_t>(result), std::memory_order_relaxed);
+    slot.sequence.store(static_cast<uint32_t>(ticket), std::memory_order_release);
+    futex_wake_all(slot.sequence);
+}
+
+// As protocol/request_ring.hpp says: announced, fenced, looked once more.
+void Embedded::sleep() {
+    std::atomic<uint32_t>& sleeping = engine_segment_.page().sleeping;
+    sleeping.store(1, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (requests_->is_empty() && !stopping_.load()) {
+        const Nanos wait = engine_->wait_max();
+        const timespec timeout{wait.value / 1'000'000'000, wait.value % 1'000'000'000};
+        epoll_event event;
+        ::epoll_pwait2(events_.get(), &event, 1, &timeout, nullptr);
+    }
+    sleeping.store(0, std::memory_order_relaxed);
+}
+
+void Embedded::completed(SessionIndex, uint64_t ticket, Errc result) { reply(ticket, result); }
+
+void Embedded::closed(SessionIndex) { closed_ = true; }
+
+void Embedded::publish() {
+    const SessionStats& stats = engine_->stats(session_);
+    wire::Statistics& page = engine_segment_.statistics();
+    const auto put = [](std::atomic<uint64_t>& word, uint64_t value) {
+        word.store(value, std::memory_order_relaxed);
+    };
+    put(page.faults, stats.faults);
+    put(page.write_faults, stats.write_faults);
+    put(page.stray_touches, stats.stray_touches);
+    put(page.fills, stats.fills);
+    put(page.fetches, stats.fetches);
+    put(page.evictions, stats.evictions);
+    put(page.evictions_clean, stats.evictions_clean);
+    put(page.recalls, stats.recalls);
+    put(page.prefetches, stats.prefetches);
+    put(page.prefetches_used, stats.prefetches_used);
+    put(page.prefetches_wasted, stats.prefetches_wasted);
+    put(page.store_bytes_written, stats.store_bytes_written);
+    put(page.store_bytes_read, stats.store_bytes_read);
+    put(page.tag_failures, stats.tag_failures);
+    put(page.write_failures, stats.write_failures);
+    put(page.chunks_lost, stats.chunks_lost);
+    put(page.stall_ns, stats.stall_ns);
+    for (size_t cause = 0; cause < causes; ++cause)
+        put(page.bytes_in_by_cause[cause], stats.bytes_in_by_cause[cause]);
+    put(page.chunks_promised, stats.chunks_promised);
+    put(page.chunks_promised_peak, stats.chunks_promised_peak);
+    put(page.frames, stats.frames);
+    put(page.frames_peak, stats.frames_peak);
+}
+
+}  // namespace ciuic

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/fork_guard.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <array>
+
+namespace ciuic::fork_guard {
+
+namespace {
+
+constexpr size_t sessions_max = 64;
+
+std::mutex mutex;  // of what follows
+bool installed = false;
+size_t count = 0;
+std::array<ProgramSession*, sessions_max> sessions;
+
+void before_fork() {
+    mutex.lock();
+    for (size_t index = 0; index < count; ++index) sessions[index]->lock_for_fork();
+}
+
+void unlock_all() {
+    for (size_t index = 0; index < count; ++index) sessions[index]->unlock_after_fork();
+}
+
+void in_parent() {
+    unlock_all();
+    mutex.unlock();
+}
+
+void in_child() {
+    unlock_all();
+    for (size_t index = 0; index < count; ++index) sessions[index]->abandon_in_child();
+    count = 0;
+    mutex.unlock();
+}
+
+}  // namespace
+
+std::unique_lock<std::mutex> hold() { return std::unique_lock(mutex); }
+
+Status add(ProgramSession& session) {
+    if (count == sessions_max)
+        return Error{Errc::no_memory, 0, "64 sessions are open in this process; close one first"};
+    if (!installed) {
+        const int refused = ::pthread_atfork(before_fork, in_parent, in_child);
+        if (refused != 0) return os_refusal("pthread_atfork", refused);
+        installed = true;
+    }
+    sessions[count++] = &session;
+    return {};
+}
+
+void remove(ProgramSession& session) {
+    const auto end = sessions.begin() + static_cast<ptrdiff_t>(count);
+    const auto found = std::find(sessions.begin(), end, &session);
+    if (found == end) return;
+    *found = sessions[--count];
+}
+
+}  // namespace ciuic::fork_guard

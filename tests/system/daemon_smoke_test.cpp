@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The real daemon and clients that speak the bare protocol: no client library.
+#include "device/host/client_side.hpp"
+#include "protocol/request_ring.hpp"
+#include "protocol/socket.hpp"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ciuic {
+namespace {
+
+constexpr Nanos plenty{30'000'000'000};
+constexpr uint32_t budget_chunks = 16;
+constexpr uint32_t used_chunks = 48;  // three times the budget
+
+// Runs in the client's process.
+class BareClient {
+public:
+    static std::optional<BareClient> connect(const std::string& path) {
+        BareClient client;
+        auto socket = connect_socket(path.c_str(), plenty);
+        if (!socket) return std::nullopt;
+        client.socket_ = std::move(*socket);
+        wire::Hello hello;
+        std::memcpy(hello.name.data(), "bare", 4);
+        wire::Welcome welcome;
+        ReceivedFds fds;
+        if (!send_message(client.socket_.get(), hello, {}, plenty) ||
+            !receive_message(client.socket_.get(), welcome, fds, plenty) || welcome.status != 0)
+            return std::nullopt;
+        client.chunk_bytes_ = welcome.chunk_bytes;
+        const uint64_t length_bytes = welcome.address_chunks * welcome.chunk_bytes;
+        const SegmentShape shape{welcome.address_chunks, welcome.chunk_bytes};
+        auto engine = EngineSegment::map(fds.fds[1].get(), shape);
+        auto segment = ClientSegment::map(fds.fds[2].get(), shape);
+        auto space = map_space(fds.fds[0].get(), length_bytes);
+        auto uffd = open_userfault(fds.fds[4].get());
+        if (!engine || !segment || !space || !uffd) return std::nullopt;
+        client.engine_ = std::move(*engine);
+        client.segment_ = std::move(*segment);
+        client.space_ = std::move(*space);
+        client.uffd_ = std::move(*uffd);
+        client.doorbell_ = std::move(fds.fds[3]);
+        if (!uffd_handshake(client.uffd_.get(), shared_userfault_features()) ||
+            !register_space(client.uffd_.get(), client.space_.data(), length_bytes, true))
+            return std::nullopt;
+        const wire::Ready ready{.base_address = reinterpret_cast<uint64_t>(client.space_.data())};
+        const int fd = client.uffd_.get();
+        wire::Started started;
+        if (!send_message(client.socket_.get(), ready, std::span(&fd, 1), plenty) ||
+            !receive_message(client.socket_.get(), started, fds, plenty) || started.status != 0)
+            return std::nullopt;
+        return client;
+    }
+
+    Errc promise(uint32_t first, uint32_t count) {
+        RequestWriter writer(segment_, engine_);
+        const uint64_t one = 1;
+        if (writer.push({.kind = wire::RequestKind::promise,
+                         .sequence = 1,
+                         .first_chunk = first,
+                         .chunks = count}))
+            (void)!::write(doorbell_.get(), &one, sizeof one);
+        const wire::ReplySlot& slot = std::as_const(engine_).page().replies[0];
+        while (slot.sequence.load(std::memory_order_acquire) != 1) ::sched_yield();
+        return static_cast<Errc>(slot.result.load());
+    }
+
+    // Every 8 bytes of every page differ from all others.
+    void fill(uint32_t chunks, uint64_t salt) {
+        for (uint64_t word = 0; word < chunks * chunk_bytes_ / 8; ++word)
+            words()[word] = word * 0x9e3779b97f4a7c15u + salt;
+    }
+    bool is_intact(uint32_t chunks, uint64_t salt) const {
+        for (uint64_t word = 0; word < chunks * chunk_bytes_ / 8; ++word)
+            if (words()[word] != word * 0x9e3779b97f4a7c15u + salt) return false;
+        return true;
+    }
+
+private:
+    uint64_t* words() const { return reinterpret_cast<uint64_t*>(space_.data()); }
+
+    UniqueFd socket_;
+    EngineSegment engine_;
+    ClientSegment segment_;
+    Mapping space_;
+    UniqueFd uffd_;
+    UniqueFd doorbell_;
+    uint64_t chunk_bytes_ = 0;
+};
+
+// Bytes between a test and its child processes; reading waits, an ended partner reads as -1.
+struct Pipe {
+    Pipe() {
+        int ends[2];
+        if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
+        out = UniqueFd(ends[0]);
+        in = UniqueFd(ends[1]);
+    }
+    int read_byte() const {
+        char byte = 0;
+        return ::read(out.get(), &byte, 1) == 1 ? byte : -1;
+    }
+    void write_byte(char byte) const { (void)!::write(in.get(), &byte, 1); }
+
+    UniqueFd out;
+    UniqueFd in;
+};
+
+class DaemonSmokeTest : public testing::TestWithParam<const char*> {
+protected:
+    void SetUp() override {
+        const HostFeatures features = probe_host_features();
+        if (!features.continue_wp)
+            GTEST_SKIP() << "no full userfaultfd with CONTINUE in write-protected mode here";
+        std::string pattern = testing::TempDir() + "ciuic-smoke-XXXXXX";
+        ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+        directory_ = pattern;
+        start_daemon();
+    }
+    void TearDown() override {
+        for (const pid_t pid : {client_, daemon_}) {
+            if (pid <= 0) continue;
+            ::kill(pid, SIGKILL);
+            ::waitpid(pid, nullptr, 0);
+        }
+        if (!directory_.empty()) std::filesystem::remove_all(directory_);
+    }
+
+    void start_daemon() {
+        const Pipe ready;
+        const std::string ready_fd = std::to_string(ready.in.get());
+        const std::string socket = directory_ + "/s";
+        const std::string report = directory_ + "/r.json";
+        daemon_ = ::fork();
+        if (daemon_ == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            ::fcntl(ready.in.get(), F_SETFD, 0);
+            ::execl(CIUIC_BIN_DIR "/ciuic-swapd", "ciuic-swapd", "--socket", socket.c_str(),
+                    "--store", directory_.c_str(), "--store-size", "128MiB", "--budget", "32MiB",
+                    "--frames", GetParam(), "--report", report.c_str(), "--ready-fd",
+                    ready_fd.c_str(), nullptr);
+            ::_exit(127);
+        }
+        Pipe closed;  // this process's copy of the writing end must not keep the pipe open
+        ASSERT_EQ(::dup3(closed.out.get(), ready.in.get(), O_CLOEXEC), ready.in.get());
+        if (ready.read_byte() == 'R') return;
+        int status = 0;
+        ::waitpid(daemon_, &status, 0);
+        daemon_ = 0;
+        if (std::string(GetParam()) != "memfd")
+            GTEST_SKIP() << "this machine gives no frames of kind " << GetParam();
+        FAIL() << "the daemon ended with status " << status;
+    }
+
+    // A client that fills its memory, says 'f', and on every 'c' says whether it is intact.
+    void start_client() {
+        client_ = ::fork();
+        if (client_ != 0) return;
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        to_client_.in.reset();
+        auto client = BareClient::connect(directory_ + "/s");
+        if (!client || client->promise(0, used_chunks) != Errc::ok) ::_exit(1);
+        client->fill(used_chunks, 1);
+        from_client_.write_byte('f');
+        while (to_client_.read_byte() == 'c')
+            from_client_.write_byte(client->is_intact(used_chunks, 1) ? 'y' : 'n');
+        ::_exit(0);
+    }
+    bool client_is_intact() {
+        to_client_.write_byte('c');
+        return from_client_.read_byte() == 'y';
+    }
+
+    int wait_for_daemon() {
+        int status = 0;
+        EXPECT_EQ(::waitpid(daemon_, &status, 0), daemon_);
+        daemon_ = 0;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    }
+    void reap_client() {
+        ::waitpid(client_, nullptr, 0);
+        client_ = 0;
+    }
+    nlohmann::json report() {
+        std::ifstream file(directory_ + "/r.json");
+        return nlohmann::json::parse(file);
+    }
+
+    std::string directory_;
+    Pipe to_client_;
+    Pipe from_client_;
+    pid_t daemon_ = 0;
+    pid_t client_ = 0;
+};
+
+// Goal: a program with three times the budget finds every byte again, and after kill -9 the daemon
+// has all of its memory back. Method: fill, verify twice, kill, stop the daemon, read its report.
+TEST_P(DaemonSmokeTest, KeepsEveryByteAndTakesBackADeadClientsMemory) {
+    start_client();
+    ASSERT_EQ(from_client_.read_byte(), 'f');
+    EXPECT_TRUE(client_is_intact());
+    EXPECT_TRUE(client_is_intact());
+    ::kill(client_, SIGKILL);
+    reap_client();
+    ::kill(daemon_, SIGTERM);
+    EXPECT_EQ(wait_for_daemon(), 0);
+    const auto result = report();
+    ASSERT_EQ(result["sessions"].size(), 1u);
+    const auto& session = result["sessions"][0];
+    EXPECT_EQ(session["name"], "bare");
+    EXPECT_EQ(session["ended"], true);
+    EXPECT_GE(session["evictions"], used_chunks - budget_chunks);
+    EXPECT_GE(session["fetches"], used_chunks - budget_chunks);
+    EXPECT_LE(session["frames_peak"], budget_chunks);
+    EXPECT_EQ(result["total"]["frames"], 0);
+    EXPECT_EQ(result["total"]["chunks_promised"], 0);
+    EXPECT_EQ(result["total"]["chunks_lost"], 0);
+    EXPECT_GE(result["store"]["bytes_written"], (used_chunks - budget_chunks) * 2 * MiB);
+    EXPECT_EQ(result["device"]["frames"], budget_chunks);
+    EXPECT_FALSE(std::filesystem::exists(directory_ + "/s"));
+}
+
+// Goal: SIGTERM does not take the pager from under a living client. Method: after the signal the
+// client still finds its bytes; the daemon ends when it does. A second signal would not wait.
+TEST_P(DaemonSmokeTest, StopsAfterItsLastClient) {
+    start_client();
+    ASSERT_EQ(from_client_.read_byte(), 'f');
+    ::kill(daemon_, SIGTERM);
+    EXPECT_TRUE(client_is_intact());
+    to_client_.in.reset();
+    reap_client();
+    EXPECT_EQ(wait_for_daemon(), 0);
+    EXPECT_EQ(report()["sessions"].size(), 1u);
+}
+
+// Goal: a second signal stops at once, and says that clients were left. Method: two signals; the
+// report that SIGUSR1 asked for in between tells that the first has been taken.
+TEST_P(DaemonSmokeTest, StopsAtOnceOnTheSecondSignal) {
+    start_client();
+    ASSERT_EQ(from_client_.read_byte(), 'f');
+    ::kill(daemon_, SIGTERM);
+    EXPECT_TRUE(client_is_intact());
+    ::kill(daemon_, SIGTERM);
+    EXPECT_EQ(wait_for_daemon(), 3);
+    EXPECT_EQ(report()["sessions"][0]["ended"], false);
+}
+
+INSTANTIATE_TEST_SUITE_P(Frames, DaemonSmokeTest, testing::Values("memfd", "tmpfs", "hugetlb"),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace ciuic

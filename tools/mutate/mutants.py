@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guards of the engine's ordering, each with what its removal does to the text.
+
+A mutant is (file, text, replacement, what it breaks). The text must occur exactly once. Rows of the
+transition table are not listed: mutate.py removes each of them in turn.
+
+A survivor that is equivalent (nothing can observe the change) is named in EXPLAINED with the reason.
+"""
+
+EVICT = "lib/engine/evict.cpp"
+FETCH = "lib/engine/fetch.cpp"
+FILL = "lib/engine/fill.cpp"
+MOVES = "lib/engine/moves.cpp"
+EVENTS = "lib/engine/events.cpp"
+DEMAND = "lib/engine/demand.cpp"
+REQUESTS = "lib/engine/requests.cpp"
+ENGINE = "lib/engine/engine.cpp"
+PLANNING = "lib/engine/planning.cpp"
+
+MUTANTS = [
+    (EVICT, "if (is_pinned(chunk)) {", "if (false) {", "evicts pinned chunks"),
+    (EVICT, "const bool clean = holds(facts.copies, Copies::store);", "const bool clean = true;",
+     "drops written chunks as if they were clean"),
+    (EVICT, "if (move.recalled) return abort_evict(move);\n    if (move.compares",
+     "if (move.compares", "goes on evicting what the program came back to"),
+    (EVICT, "if (move.compares && is_unchanged(move))", "if (move.compares)",
+     "trusts a kept place without comparing"),
+    (EVICT, "if (!is_tag_right(move.chunk, block, hashes[block])) return false;", "",
+     "finds every chunk unchanged"),
+    (EVICT, "++facts.generation;", "", "binds new bytes to the old generation"),
+    (EVICT, "facts.flags &= static_cast<uint8_t>(~ChunkFlags::kept);\n    ++facts.generation;",
+     "++facts.generation;", "keeps trusting a place that is being written over"),
+    (EVICT, "tags[block] = bind_tag(binding, block, hashes[block]);", "(void)binding, (void)tags;",
+     "writes bytes without their tags"),
+    (EVICT, "if (!move.recalled) return finish_evict(move, false);",
+     "return finish_evict(move, false);", "gives up the frame of a recalled chunk"),
+    (EVICT, "if (!ports_.device.traits().sees_writes) facts.flags |= ChunkFlags::kept;",
+     "facts.flags |= ChunkFlags::kept;", "keeps a place although writes go unseen from now on"),
+    (EVICT, "ports_.store.quarantine(move.place);", "ports_.store.release(move.place);",
+     "hands a place that refused a write out again"),
+    (EVICT, "facts.place_first = facts.place_granules = 0;", "", "keeps a quarantined place"),
+    (EVICT, "if (move.recalled || move.tries++ >= limits::io_retries_max)",
+     "if (move.tries++ >= limits::io_retries_max)", "writes on after a recall"),
+    (EVICT, "    ports_.device.close(chunk, move.frame);\n    facts.flags |= ChunkFlags::kept;",
+     "    facts.flags |= ChunkFlags::kept;", "frees a frame that the program still sees"),
+    (EVICT, "facts.flags |= ChunkFlags::kept;\n    facts.left_at",
+     "facts.left_at", "forgets that the place holds the bytes"),
+    (EVICT, "const Status restored = ports_.device.restore(chunk, move.frame, true);",
+     "const Status restored;", "does not give a recalled chunk back"),
+    (EVICT, "frames_.set_movable(frame, false);", "", "lets policy take a frame twice"),
+    (EVICT, "if (record(chunk).flags & ChunkFlags::wanted) return false;", "",
+     "evicts what somebody waits for"),
+    (FETCH, "if (is_tag_right(move.chunk, block, hashes[block])) continue;", "continue;",
+     "shows bytes without verifying them"),
+    (FETCH, "if (!is_tag_right(move.chunk, move.first_block, content_hash)) return;", "",
+     "shows the first block without verifying it"),
+    (FETCH, "if (facts.flags & ChunkFlags::doomed) return abort_fetch(move);", "",
+     "shows a chunk that was given up"),
+    (FETCH, "if (record(move.chunk).flags & ChunkFlags::doomed) return abort_fetch(move);", "",
+     "reads a chunk again that was given up"),
+    (FETCH, "uint32_t part = move.first_shown ? 1 : 0;", "uint32_t part = 0;",
+     "reads over a block that the program sees"),
+    (FETCH, "move.read_failed = true;", "", "takes a failed read for a good one"),
+    (FETCH, "move.read_failed = false;", "", "never believes a repeated read"),
+    (FETCH, "if (move.parts_left || move.parts_flying) return;", "if (move.parts_left) return;",
+     "hashes before the last part has arrived"),
+    (FETCH, "(facts.flags & (ChunkFlags::doomed | ChunkFlags::write_wanted))",
+     "(facts.flags & ChunkFlags::doomed)", "shows a writer a part that it may not write"),
+    (FETCH, "ports_.device.reveal(move.chunk, move.frame, offset_bytes, block_bytes, false)",
+     "ports_.device.reveal(move.chunk, move.frame, offset_bytes, block_bytes, true)",
+     "lets the program write before the chunk has arrived"),
+    (FETCH, "if (holds(facts.copies, Copies::store)) apply(chunk, ChunkEvent::write);", "",
+     "keeps the store copy valid after a write"),
+    (FETCH, "if (ports_.device.traits().sees_writes) facts.flags &= "
+     "static_cast<uint8_t>(~ChunkFlags::kept);", "", "keeps a place that a write made stale"),
+    (FETCH, "ports_.store.quarantine(move.place);", "ports_.store.release(move.place);",
+     "hands out a place again that lost its bytes"),
+    (FETCH, "if (!refuse(chunk)) want(chunk, 0, false, Cause::fault);\n    end_move(move);",
+     "end_move(move);", "leaves waiters of a lost chunk waiting"),
+    (FILL, "if (ports_.device.traits().opens_zeroed)", "if (true)", "shows old bytes as zeros"),
+    (FILL, "if (!doomed) shown", "shown", "shows a chunk that was given up"),
+    (MOVES, "if (keep_promise) facts.flags |= ChunkFlags::cleared;", "",
+     "turns a clear into a discard"),
+    (MOVES, "if (move_of(chunk).kind == MoveKind::evict) move_of(chunk).recalled = true;", "",
+     "evicts to the end what was given up"),
+    (MOVES, "ports_.device.close(chunk, FrameIndex{facts.frame});\n        release_frame(chunk);",
+     "release_frame(chunk);", "leaves a chunk that was given up with the program"),
+    (MOVES, "    release_place(chunk);\n    facts.left_at", "    facts.left_at",
+     "loses the place of a chunk that was given up"),
+    (MOVES, "frames_.give_back(move.frame);\n        retry_wanted_", "retry_wanted_",
+     "loses a frame that the machine refused"),
+    (MOVES, "facts.flags &= static_cast<uint8_t>(~ChunkFlags::kept);\n    if (facts.place_granules",
+     "if (facts.place_granules", "keeps the mark of a place that is gone"),
+    (EVENTS, "move.recalled = true;", "", "ignores a program that comes back"),
+    (EVENTS, "move.demanded = true;", "", "leaves the toucher of a prefetch waiting"),
+    (EVENTS, "if (is_write) facts.flags |= ChunkFlags::write_wanted;", "",
+     "forgets that a waiter wants to write"),
+    (EVENTS, "if (is_write) note_shown(chunk, true);", "", "lets a write through unseen"),
+    (EVENTS, "    note_shown(chunk, true);\n    eviction_", "    eviction_",
+     "keeps the store copy after a first write"),
+    (DEMAND, "if (ports_.clock.now() - since < options_.frame_deadline) return false;",
+     "return false;", "waits for ever"),
+    (DEMAND, "facts.next_wanted = none_index;", "", "links the queue of waiters into a ring"),
+    (REQUESTS, "!(chunks[ChunkIndex{waiter.settled}].flags & ChunkFlags::doomed)", "true",
+     "reports a discard as done while it is under way"),
+    (REQUESTS, "if (session.closing_cursor < session.end_chunk || session.moves > 0)",
+     "if (session.closing_cursor < session.end_chunk)", "ends a session under its moves' feet"),
+    (REQUESTS, "state == ChunkState::lost || state == ChunkState::vacant",
+     "state == ChunkState::vacant", "waits for a lost chunk"),
+    (ENGINE, "if (waiter.active) complete(index, waiter, Errc::disconnected);", "(void)waiter;",
+     "leaves the requests of an ending session unanswered"),
+    (ENGINE, "if (range.count > session.chunks_max - session.promised)", "if (false)",
+     "promises more than the session may have"),
+    (ENGINE, "        if (!session.chunks.allows(ChunkIndex{chunk}, ChunkEvent::promise))",
+     "        if (false)", "promises a chunk twice"),
+    (PLANNING, "if (coming < options_.free_frames_low) under_pressure_ = true;", "",
+     "never evicts ahead of need"),
+]
+
+# What survives because nothing can tell the difference, with the reason.
+EXPLAINED = {}
