@@ -166,9 +166,6 @@ inline Status ProgramSession::resolve(const ciuic_range& range, ChunkSpan& span)
 
 inline Status ProgramSession::acquire(ChunkSpan span) {
     const uint32_t end = span.first + span.count;
-    for (uint32_t chunk = span.first; chunk < end; ++chunk)
-        if (state_of(chunk) != ChunkState::resident) [[unlikely]]
-            { Status s = fetch_missing({chunk, end - chunk}, span); if (!s) return s; };
     for (uint32_t chunk = span.first; chunk < end; ++chunk) {
         const uint32_t before =
             pins_[chunk].fetch_add(SharedWords::pin_one, std::memory_order_seq_cst);
@@ -177,6 +174,9 @@ inline Status ProgramSession::acquire(ChunkSpan span) {
             return Error{Errc::busy, 0, "a chunk is acquired 32768 times; release some first"};
         }
     }
+    for (uint32_t chunk = span.first; chunk < end; ++chunk)
+        if (state_of(chunk) != ChunkState::resident) [[unlikely]]
+            return fetch_missing({chunk, end - chunk}, span);
     return {};
 }
 

@@ -27,7 +27,7 @@ TEST(HitPath, NoAcquireSucceedsOnAChunkThatLeaves) {
     constexpr uint32_t chunks = 4;
     constexpr uint64_t intact = 0x1122334455667788;
     constexpr int threads = 3;
-    constexpr int rounds = 20'000;
+    constexpr int rounds = 200'000;
     const uint64_t seed = test::random_seed();
     SCOPED_TRACE(test::seed_text(seed));
 
