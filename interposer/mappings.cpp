@@ -51,7 +51,8 @@ void give_up(ChunkRun died) {
     }
 }
 
-// Whatever is known as a mapping. Neighbours of one mapping that die together are given up together.
+// Whatever is known as a mapping. Neighbours of one mapping that die together are given up
+// together.
 void take_out(uint64_t begin, uint64_t end) {
     ChunkRun died;
     for (uint64_t at = begin; at < end;) {

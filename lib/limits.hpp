@@ -54,13 +54,13 @@ inline constexpr uint32_t ring_entries = 256;
 static_assert(is_power_of_two(ring_entries) && ring_entries >= waiters_per_session_max);
 
 // Deadlines. None is reached in normal work; each turns an endless wait into a loud failure.
-inline constexpr Nanos io_deadline{30'000'000'000};         // one disk request
-inline constexpr Nanos frame_deadline{60'000'000'000};      // a fault that waits for a frame
-inline constexpr Nanos handshake_deadline{5'000'000'000};   // a client that connects
-inline constexpr Nanos fence_deadline{60'000'000'000};      // I/O of a dead incarnation
-inline constexpr Nanos request_deadline{120'000'000'000};   // a client's request, by the client
+inline constexpr Nanos io_deadline{30'000'000'000};        // one disk request
+inline constexpr Nanos frame_deadline{60'000'000'000};     // a fault that waits for a frame
+inline constexpr Nanos handshake_deadline{5'000'000'000};  // a client that connects
+inline constexpr Nanos fence_deadline{60'000'000'000};     // I/O of a dead incarnation
+inline constexpr Nanos request_deadline{120'000'000'000};  // a client's request, by the client
 static_assert(request_deadline > frame_deadline && frame_deadline > io_deadline);
 
-inline constexpr uint32_t io_retries_max = 3;   // per request, after EIO or a failed tag
+inline constexpr uint32_t io_retries_max = 3;  // per request, after EIO or a failed tag
 
 }  // namespace ciuic::limits

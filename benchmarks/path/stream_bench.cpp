@@ -48,14 +48,22 @@ Options parse(int count, char** arguments) {
     for (int index = 1; index < count; ++index) {
         const std::string name = arguments[index];
         const auto value = [&] { return index + 1 < count ? arguments[++index] : ""; };
-        if (name == "--smoke") options.budget_mib = 32, options.region_mib = 96, options.passes = 1;
-        else if (name == "--daemon") options.socket = value();
-        else if (name == "--store") options.store = value();
-        else if (name == "--budget-mib") options.budget_mib = std::strtoull(value(), nullptr, 10);
-        else if (name == "--region-mib") options.region_mib = std::strtoull(value(), nullptr, 10);
-        else if (name == "--passes") options.passes = std::atoi(value());
-        else if (name == "--wait") options.wait = true;
-        else std::fprintf(stderr, "stream_bench: unknown option %s\n", name.c_str()), std::exit(2);
+        if (name == "--smoke")
+            options.budget_mib = 32, options.region_mib = 96, options.passes = 1;
+        else if (name == "--daemon")
+            options.socket = value();
+        else if (name == "--store")
+            options.store = value();
+        else if (name == "--budget-mib")
+            options.budget_mib = std::strtoull(value(), nullptr, 10);
+        else if (name == "--region-mib")
+            options.region_mib = std::strtoull(value(), nullptr, 10);
+        else if (name == "--passes")
+            options.passes = std::atoi(value());
+        else if (name == "--wait")
+            options.wait = true;
+        else
+            std::fprintf(stderr, "stream_bench: unknown option %s\n", name.c_str()), std::exit(2);
     }
     return options;
 }

@@ -116,15 +116,16 @@ def show(job, report, plain, managed, bound):
 {job.name}: output byte-identical
   allocated   {allocated:8.0f} MiB in {total['large_served']} of {total['large_requests']} large \
 allocations
-  resident    {resident:8.0f} MiB at most (budget {job.budget_mib} MiB, {allocated / job.budget_mib:.1f} \
-times smaller; frames: {report['device']['frame_kind']})
+  resident    {resident:8.0f} MiB at most (budget {job.budget_mib} MiB, \
+{allocated / job.budget_mib:.1f} times smaller; frames: {report['device']['frame_kind']})
   bound       {bound}
   to store    {total['store_bytes_written'] / MIB:8.0f} MiB in {total['evictions']} evictions, \
 {total['evictions_clean']} of them without a write
-  from store  {total['store_bytes_read'] / MIB:8.0f} MiB: by fault {by_cause['fault'] / MIB:.0f} MiB, \
-ahead of use {by_cause['prefetch'] / MIB:.0f} MiB
+  from store  {total['store_bytes_read'] / MIB:8.0f} MiB: by fault \
+{by_cause['fault'] / MIB:.0f} MiB, ahead of use {by_cause['prefetch'] / MIB:.0f} MiB
   waited      {total['stall_ns'] / 1e9:8.1f} s in {total['faults']} faults
-  time        {managed:8.1f} s; plain, with all of its memory: {plain:.1f} s ({managed / plain:.1f} times)""",
+  time        {managed:8.1f} s; plain, with all of its memory: {plain:.1f} s \
+({managed / plain:.1f} times)""",
           flush=True)
 
 

@@ -16,8 +16,8 @@ Result<Mapping> Mapping::create_aligned(size_t size_bytes, size_t alignment_byte
 
     const auto begin = reinterpret_cast<uintptr_t>(reserved);
     const uintptr_t aligned = round_up(begin, alignment_bytes);
-    void* data = ::mmap(reinterpret_cast<void*>(aligned), size_bytes, protection,
-                        flags | MAP_FIXED, fd, 0);
+    void* data =
+        ::mmap(reinterpret_cast<void*>(aligned), size_bytes, protection, flags | MAP_FIXED, fd, 0);
     if (data == MAP_FAILED) {
         const int refused = errno;
         ::munmap(reserved, reserved_bytes);

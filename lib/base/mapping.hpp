@@ -43,8 +43,8 @@ public:
 
     // Like create() with a base address that is a multiple of `alignment_bytes` (a power of two,
     // at least a page).
-    static Result<Mapping> create_aligned(size_t size_bytes, size_t alignment_bytes,
-                                          int protection, int flags, int fd = -1);
+    static Result<Mapping> create_aligned(size_t size_bytes, size_t alignment_bytes, int protection,
+                                          int flags, int fd = -1);
 
     static Mapping adopt(void* data, size_t size_bytes) {
         Mapping mapping;

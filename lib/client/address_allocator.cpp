@@ -19,17 +19,15 @@ uint32_t bin_of(uint32_t length) { return static_cast<uint32_t>(std::bit_width(l
 Result<AddressAllocator> AddressAllocator::create(uint32_t chunks) {
     CIUIC_CHECK(chunks > 0 && chunks <= limits::session_chunks_max);
     AddressAllocator allocator;
-    CIUIC_TRY(allocator.table_,
-              Mapping::create(chunks * sizeof(Span), PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE));
+    CIUIC_TRY(allocator.table_, Mapping::create(chunks * sizeof(Span), PROT_READ | PROT_WRITE,
+                                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE));
     allocator.chunks_ = chunks;
     allocator.holes_.fill(none_index);
     allocator.add_hole(0, chunks, none_index);
     return allocator;
 }
 
-std::optional<uint32_t> AddressAllocator::allocate(uint32_t used, uint32_t slack,
-                                                   uint32_t tag) {
+std::optional<uint32_t> AddressAllocator::allocate(uint32_t used, uint32_t slack, uint32_t tag) {
     CIUIC_CHECK(used > 0);
     if (used > chunks_ || slack > chunks_ - used) return std::nullopt;
     const uint32_t length = used + slack;

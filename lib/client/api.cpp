@@ -39,8 +39,10 @@ bool is_usable(const ProgramSession* session) { return session && !session->is_f
 // What all calls with ranges have in common.
 ciuic_status check_call(const ProgramSession* session, const ciuic_range* ranges, size_t count,
                         ciuic_stream stream) {
-    if (!is_usable(session)) [[unlikely]] return refuse_session(session);
-    if (!ranges || count == 0) [[unlikely]] return fail(CIUIC_E_INVALID, "there is no range");
+    if (!is_usable(session)) [[unlikely]]
+        return refuse_session(session);
+    if (!ranges || count == 0) [[unlikely]]
+        return fail(CIUIC_E_INVALID, "there is no range");
     if (stream) [[unlikely]]
         return fail(CIUIC_E_UNSUPPORTED, "the host device has no streams; pass NULL");
     return CIUIC_OK;
@@ -82,8 +84,7 @@ ciuic_status check_total(ProgramSession& session, std::span<const ciuic_range> r
         return {};
     });
     if (status != CIUIC_OK) return status;
-    if (chunks > session.frames_max())
-        return fail(CIUIC_E_QUOTA, beyond_quota);
+    if (chunks > session.frames_max()) return fail(CIUIC_E_QUOTA, beyond_quota);
     return CIUIC_OK;
 }
 
@@ -165,7 +166,8 @@ ciuic_status ciuic_acquire(ciuic_session* handle, const ciuic_range* ranges, siz
         if (acquired.has_value()) ++held;
         return acquired;
     });
-    if (status == CIUIC_OK) [[likely]] return CIUIC_OK;
+    if (status == CIUIC_OK) [[likely]]
+        return CIUIC_OK;
     for_each_range(*session, all.first(held),
                    [&](ChunkSpan span) { return session->release(span); });
     // The engine has no room for one range, which is a matter of the budget, not of the store.
@@ -193,8 +195,7 @@ ciuic_status ciuic_prefetch(ciuic_session* handle, const ciuic_range* ranges, si
 ciuic_status ciuic_advise(ciuic_session* handle, const ciuic_range* ranges, size_t count,
                           ciuic_advice advice) {
     ProgramSession* session = inner(handle);
-    if (const ciuic_status status = check_call(session, ranges, count, nullptr);
-        status != CIUIC_OK)
+    if (const ciuic_status status = check_call(session, ranges, count, nullptr); status != CIUIC_OK)
         return status;
     const std::span all(ranges, count);
     switch (advice) {
@@ -202,9 +203,8 @@ ciuic_status ciuic_advise(ciuic_session* handle, const ciuic_range* ranges, size
     case CIUIC_ADVICE_COLD:
         return for_each_range(*session, all, [&](ChunkSpan span) { return session->evict(span); });
     case CIUIC_ADVICE_DISCARD:
-        if (!std::all_of(all.begin(), all.end(), [&](const ciuic_range& range) {
-                return session->starts_at_chunk(range);
-            }))
+        if (!std::all_of(all.begin(), all.end(),
+                         [&](const ciuic_range& range) { return session->starts_at_chunk(range); }))
             return fail(CIUIC_E_INVALID, "a range to discard starts or ends inside a chunk");
         return for_each_range(*session, all, [&](ChunkSpan span) { return session->clear(span); });
     }

@@ -96,14 +96,12 @@ Result<std::unique_ptr<Connection>> open_embedded(const ciuic_options& options) 
                               .fence_deadline = limits::fence_deadline},
                              clock));
     CIUIC_TRY(parts.arena, make_frames(sizes));
-    CIUIC_TRY(auto device,
-              EmbeddedHostDevice::create({.arena = parts.arena.memory.bytes(),
-                                          .space = parts.space.bytes(),
-                                          .chunk_bytes = sizes.chunk_bytes}));
+    CIUIC_TRY(auto device, EmbeddedHostDevice::create({.arena = parts.arena.memory.bytes(),
+                                                       .space = parts.space.bytes(),
+                                                       .chunk_bytes = sizes.chunk_bytes}));
     parts.device_event_fd = device->event_fd();
     parts.device = std::move(device);
-    CIUIC_TRY(parts.io,
-              open_io(parts.file.io.get(), limits::io_depth_max, IoKind::automatic));
+    CIUIC_TRY(parts.io, open_io(parts.file.io.get(), limits::io_depth_max, IoKind::automatic));
     CIUIC_TRY(parts.workers, WorkerPool::create(worker_threads));
     parts.store = {.capacity_bytes = sizes.store_bytes,
                    .chunk_bytes = sizes.chunk_bytes,
@@ -163,8 +161,8 @@ Result<std::unique_ptr<Connection>> open_remote(UniqueFd socket, const ciuic_opt
     space.lose = lose_space;
     CIUIC_TRY(space.uffd, open_userfault(greeting.fd(wire::WelcomeFd::userfaultfd)));
     CIUIC_TRY_STATUS(uffd_handshake(space.uffd.get(), shared_userfault_features()));
-    CIUIC_TRY_STATUS(register_space(space.uffd.get(), space.memory.data(),
-                                    greeting.space_bytes(), true));
+    CIUIC_TRY_STATUS(
+        register_space(space.uffd.get(), space.memory.data(), greeting.space_bytes(), true));
     return Remote::create(std::move(greeting), std::move(space));
 }
 
@@ -175,8 +173,8 @@ Result<std::unique_ptr<Connection>> open_connection(const ciuic_options& options
     if (options.mode != CIUIC_MODE_AUTO && options.mode != CIUIC_MODE_DAEMON)
         return Error{Errc::invalid, 0, "there is no such mode"};
     const char* named = options.socket_path ? options.socket_path : ::secure_getenv("CIUIC_SOCKET");
-    auto socket = connect_socket(named ? named : wire::default_socket_path,
-                                 limits::handshake_deadline);
+    auto socket =
+        connect_socket(named ? named : wire::default_socket_path, limits::handshake_deadline);
     if (socket.has_value()) return open_remote(*std::move(socket), options);
     const bool may_embed = options.mode == CIUIC_MODE_AUTO && !named;
     const Errc code = socket.error().code;

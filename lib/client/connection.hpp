@@ -21,12 +21,12 @@ namespace ciuic {
 class Connection {
 public:
     struct Facts {
-        uint32_t mode = 0;       // CIUIC_MODE_DAEMON or CIUIC_MODE_EMBEDDED
+        uint32_t mode = 0;  // CIUIC_MODE_DAEMON or CIUIC_MODE_EMBEDDED
         std::span<std::byte> space;
         uint64_t chunk_bytes = 0;
-        uint32_t chunks = 0;     // of the space
+        uint32_t chunks = 0;      // of the space
         uint32_t frames_max = 0;  // most chunks on the device at once; 0: only the engine knows
-        int doorbell = -1;       // eventfd
+        int doorbell = -1;        // eventfd
     };
 
     // Ends the session; returns when nothing touches the space any more.

@@ -63,8 +63,7 @@ Status Embedded::open_session() {
     CIUIC_TRY(engine_segment_, EngineSegment::create(shape));
     CIUIC_TRY(client_segment_, ClientSegment::create(shape));
     requests_.emplace(client_segment_);
-    CIUIC_TRY(records_, Mapping::create(facts_.chunks * sizeof(ChunkRecord),
-                                        PROT_READ | PROT_WRITE,
+    CIUIC_TRY(records_, Mapping::create(facts_.chunks * sizeof(ChunkRecord), PROT_READ | PROT_WRITE,
                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE));
     SessionOptions options;
     options.records = {reinterpret_cast<ChunkRecord*>(records_.data()), facts_.chunks};

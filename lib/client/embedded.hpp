@@ -28,8 +28,8 @@ namespace ciuic {
 
 // What compose has chosen. Destroyed from the last to the first.
 struct EmbeddedParts {
-    Arena arena;     // frames
-    Mapping space;   // address space
+    Arena arena;    // frames
+    Mapping space;  // address space
     SwapFile file;
     std::unique_ptr<Device> device;  // of arena and space
     int device_event_fd = -1;

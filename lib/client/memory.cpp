@@ -98,8 +98,8 @@ void ProgramSession::give_back(ciuic_region& region) {
     const std::lock_guard lock(mutex_);
     region.session = nullptr;
     region.first = free_region_;
-    free_region_ = static_cast<uint32_t>(
-        &region - reinterpret_cast<ciuic_region*>(region_memory_.data()));
+    free_region_ =
+        static_cast<uint32_t>(&region - reinterpret_cast<ciuic_region*>(region_memory_.data()));
 }
 
 Result<ciuic_region*> ProgramSession::create_region(uint64_t size_bytes, uint64_t reserve_bytes) {

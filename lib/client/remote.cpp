@@ -71,8 +71,7 @@ Result<std::unique_ptr<Connection>> Remote::create(Greeting greeting, RemoteSpac
 
 Remote::Remote(Greeting greeting, RemoteSpace space)
     : space_(std::move(space)), socket_(std::move(greeting.socket)),
-      doorbell_(std::move(
-          greeting.fds.fds[static_cast<size_t>(wire::WelcomeFd::doorbell)])) {
+      doorbell_(std::move(greeting.fds.fds[static_cast<size_t>(wire::WelcomeFd::doorbell)])) {
     facts_.mode = CIUIC_MODE_DAEMON;
     facts_.space = space_.memory.bytes();
     facts_.chunk_bytes = greeting.welcome.chunk_bytes;
@@ -88,8 +87,7 @@ Status Remote::start() {
         send_message(socket_.get(), ready, std::span(&uffd, 1), limits::handshake_deadline));
     wire::Started started;
     ReceivedFds none;
-    CIUIC_TRY_STATUS(
-        receive_message(socket_.get(), started, none, limits::handshake_deadline));
+    CIUIC_TRY_STATUS(receive_message(socket_.get(), started, none, limits::handshake_deadline));
     if (started.status != 0)
         return Error{static_cast<Errc>(started.status), 0,
                      "the daemon cannot page this process; its log says why"};
@@ -117,8 +115,7 @@ void Remote::close_inherited() {
 void* Remote::watch(void* self) {
     auto& remote = *static_cast<Remote*>(self);
     for (;;) {
-        pollfd entries[] = {{remote.stop_.get(), POLLIN, 0},
-                            {remote.socket_.get(), POLLRDHUP, 0}};
+        pollfd entries[] = {{remote.stop_.get(), POLLIN, 0}, {remote.socket_.get(), POLLRDHUP, 0}};
         if (::poll(entries, 2, -1) < 0) continue;
         if (entries[0].revents != 0) return nullptr;
         if (entries[1].revents != 0) break;

@@ -88,8 +88,7 @@ Status RequestChannel::wait_for(uint32_t slot, uint32_t sequence, Nanos end) {
         if (left <= Nanos{0}) return no_answer;
         futex_wait(reply.sequence, seen, std::min(left, look_interval));
         // An answer given before the end still counts: look once more after the engine is gone.
-        if (!connection_.is_alive() &&
-            reply.sequence.load(std::memory_order_acquire) != sequence)
+        if (!connection_.is_alive() && reply.sequence.load(std::memory_order_acquire) != sequence)
             return Error{Errc::disconnected, 0, "the engine is gone"};
     }
 }

@@ -36,8 +36,8 @@ private:
     const wire::EnginePage& page_;
     std::mutex mutex_;  // of writer_
     RequestWriter writer_;
-    std::atomic<uint64_t> free_slots_{~uint64_t{0}};  // a bit each
-    std::atomic<uint32_t> slots_freed_{0};            // counts; waited on when none is free
+    std::atomic<uint64_t> free_slots_{~uint64_t{0}};       // a bit each
+    std::atomic<uint32_t> slots_freed_{0};                 // counts; waited on when none is free
     std::array<uint32_t, wire::reply_slots> sequences_{};  // last used; the slot's holder's
     static_assert(wire::reply_slots == 64, "one bit of free_slots_ each");
 };

@@ -9,21 +9,20 @@
 
 namespace ciuic {
 
-Result<std::unique_ptr<ProgramSession>> ProgramSession::create(
-    std::unique_ptr<Connection> connection) {
+Result<std::unique_ptr<ProgramSession>>
+ProgramSession::create(std::unique_ptr<Connection> connection) {
     CIUIC_TRY(AddressAllocator addresses, AddressAllocator::create(connection->facts().chunks));
     CIUIC_TRY(Mapping regions,
               Mapping::create(limits::regions_per_session_max * sizeof(ciuic_region),
-                              PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE));
+                              PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE));
     return std::unique_ptr<ProgramSession>(
         new ProgramSession(std::move(connection), std::move(addresses), std::move(regions)));
 }
 
 ProgramSession::ProgramSession(std::unique_ptr<Connection> connection, AddressAllocator addresses,
-                             Mapping regions)
-    : connection_(std::move(connection)), channel_(*connection_),
-      addresses_(std::move(addresses)), region_memory_(std::move(regions)) {
+                               Mapping regions)
+    : connection_(std::move(connection)), channel_(*connection_), addresses_(std::move(addresses)),
+      region_memory_(std::move(regions)) {
     const Connection::Facts& facts = connection_->facts();
     chunk_shift_ = static_cast<uint32_t>(std::countr_zero(facts.chunk_bytes));
     frames_max_ = facts.frames_max ? facts.frames_max : facts.chunks;
@@ -35,8 +34,7 @@ ProgramSession::ProgramSession(std::unique_ptr<Connection> connection, AddressAl
 
 bool ProgramSession::starts_at_chunk(const ciuic_range& range) const {
     const uint64_t begin =
-        range.region ? range.offset_bytes
-                     : range.offset_bytes - reinterpret_cast<uintptr_t>(base_);
+        range.region ? range.offset_bytes : range.offset_bytes - reinterpret_cast<uintptr_t>(base_);
     return ((begin | range.length_bytes) & (chunk_bytes() - 1)) == 0;
 }
 
@@ -135,8 +133,7 @@ void ProgramSession::count_states(ciuic_statistics& out) {
         const std::lock_guard lock(mutex_);
         end = addresses_.high_water();
     }
-    for (uint32_t chunk = 0; chunk < end; ++chunk)
-        switch (state_of(chunk)) {
+    for (uint32_t chunk = 0; chunk < end; ++chunk) switch (state_of(chunk)) {
         case ChunkState::empty: out.empty_bytes += chunk_bytes(); break;
         case ChunkState::stored: out.store_bytes += chunk_bytes(); break;
         case ChunkState::lost: out.lost_bytes += chunk_bytes(); break;

@@ -30,7 +30,7 @@ class ProgramSession;
 
 struct ciuic_region {
     ciuic::ProgramSession* session;  // null: not in use
-    uint32_t first;                 // chunk; next in the free list while not in use
+    uint32_t first;                  // chunk; next in the free list while not in use
     std::atomic<uint32_t> chunks;
 };
 
@@ -93,7 +93,7 @@ private:
     static constexpr uint32_t tag_region = 1;
 
     explicit ProgramSession(std::unique_ptr<Connection> connection, AddressAllocator addresses,
-                           Mapping regions);
+                            Mapping regions);
 
     void count_states(ciuic_statistics& statistics);
     ChunkState state_of(uint32_t chunk) const {
@@ -134,7 +134,7 @@ private:
     RequestChannel channel_;
     std::mutex mutex_;
     AddressAllocator addresses_;
-    Mapping region_memory_;  // limits::regions_per_session_max of them, sparse
+    Mapping region_memory_;      // limits::regions_per_session_max of them, sparse
     uint32_t regions_used_ = 0;  // entries ever used
     uint32_t free_region_ = none_index;
 };

@@ -33,8 +33,8 @@
 namespace ciuic {
 
 struct DeviceTraits {
-    const char* name = "";         // "host-embedded", "host-shared", ...
-    const char* frame_kind = "";   // what frames are made of: "hugetlb", "tmpfs-huge", "memfd-4k", ...
+    const char* name = "";        // "host-embedded", "host-shared", ...
+    const char* frame_kind = "";  // what frames are made of: "hugetlb", "memfd-4k", ...
     uint32_t frames = 0;
     uint64_t chunk_bytes = 0;
     // The smallest part of a chunk that reveal() takes: block_bytes of the store where the device
@@ -54,7 +54,7 @@ enum class DeviceEventKind : uint8_t {
 
 struct DeviceEvent {
     DeviceEventKind kind = DeviceEventKind::missing;
-    bool is_write = false;     // the access is a write (known for both kinds)
+    bool is_write = false;  // the access is a write (known for both kinds)
     ChunkRef chunk;
     uint64_t offset_bytes = 0;  // of the access, within the chunk
 };

@@ -49,8 +49,7 @@ Result<SessionIndex> Engine::open_session(const SessionOptions& options) {
     session->chunks = ChunkTable(options.records);
     session->words = options.words;
     session->realm = options.realm;
-    session->chunks_max =
-        options.chunks_max ? options.chunks_max : ports_.store.chunks_max();
+    session->chunks_max = options.chunks_max ? options.chunks_max : ports_.store.chunks_max();
     session->frames_max = options.frames_max
                               ? std::clamp(options.frames_max, limits::frames_min, frames())
                               : frames();
@@ -169,9 +168,8 @@ void Engine::publish(ChunkRef chunk, ChunkState state) {
 }
 
 bool Engine::is_pinned(ChunkRef chunk) {
-    const uint32_t word = session_at(chunk.session)
-                              .words.pins[chunk.chunk.value]
-                              .load(std::memory_order_seq_cst);
+    const uint32_t word =
+        session_at(chunk.session).words.pins[chunk.chunk.value].load(std::memory_order_seq_cst);
     return (word & SharedWords::pin_mask) != 0;
 }
 

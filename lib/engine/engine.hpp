@@ -66,7 +66,7 @@ public:
 
     // Errors: no_memory (sessions_max are open), invalid.
     Result<SessionIndex> open_session(const SessionOptions& options);
-    // Starts the end of a session; Clients::closed() reports it. Its requests end with disconnected.
+    // Starts the end of a session; Clients::closed() reports it. Its requests end as disconnected.
     void close_session(SessionIndex session);
 
     // Promises that the vacant chunks of the range have somewhere to go; they read as zero.
@@ -198,7 +198,7 @@ private:
     EnginePorts ports_;
     EngineOptions options_;
     uint64_t chunk_bytes_;
-    uint32_t blocks_;           // per chunk
+    uint32_t blocks_;  // per chunk
     FrameTable frames_;
     ClockEviction eviction_;
     std::vector<Frame> frame_memory_;
@@ -207,13 +207,13 @@ private:
     std::vector<uint32_t> free_moves_;
     std::vector<uint64_t> hash_memory_;  // blocks_ per move
     std::vector<std::unique_ptr<Session>> sessions_;
-    SessionStats past_;               // of closed sessions
-    uint32_t promised_ = 0;           // by all sessions
-    uint32_t evicting_ = 0;           // eviction moves under way
-    uint32_t next_session_ = 0;       // whose waiting chunks are served first, round-robin
-    uint64_t evictions_ = 0;          // counts frames that left, for refault distances
-    bool under_pressure_ = false;     // free frames fell below low and are not yet at high
-    bool retry_wanted_ = false;       // a device or a queue was busy
+    SessionStats past_;            // of closed sessions
+    uint32_t promised_ = 0;        // by all sessions
+    uint32_t evicting_ = 0;        // eviction moves under way
+    uint32_t next_session_ = 0;    // whose waiting chunks are served first, round-robin
+    uint64_t evictions_ = 0;       // counts frames that left, for refault distances
+    bool under_pressure_ = false;  // free frames fell below low and are not yet at high
+    bool retry_wanted_ = false;    // a device or a queue was busy
 };
 
 }  // namespace ciuic

@@ -56,9 +56,7 @@ void Engine::on_missing(ChunkRef chunk, uint32_t block, bool is_write) {
     SessionStats& stats = session_at(chunk.session).stats;
     ++stats.faults;
     switch (record(chunk).state) {
-    case ChunkState::vacant:
-        ++stats.stray_touches;
-        [[fallthrough]];
+    case ChunkState::vacant: ++stats.stray_touches; [[fallthrough]];
     case ChunkState::lost:
         if (!refuse(chunk)) want(chunk, block, is_write, Cause::fault);
         break;

@@ -39,19 +39,19 @@ struct Move {
     MoveKind kind = MoveKind::fill;
     MoveStage stage = MoveStage::idle;
     Cause cause = Cause::fault;
-    uint8_t tries = 0;         // repeats after a failed tag or write
+    uint8_t tries = 0;  // repeats after a failed tag or write
     ChunkRef chunk;
     FrameIndex frame;
     Extent place;
-    std::span<std::byte> bytes;   // the frame's
+    std::span<std::byte> bytes;         // the frame's
     uint32_t first_block = none_index;  // read and shown first; none_index: the chunk as a whole
-    uint8_t parts_left = 0;       // bit per part still to be submitted
-    uint8_t parts_flying = 0;     // bit per part the store has
+    uint8_t parts_left = 0;             // bit per part still to be submitted
+    uint8_t parts_flying = 0;           // bit per part the store has
     bool read_failed = false;
-    bool first_shown = false;     // the first block is visible to the program
-    bool demanded = false;        // the program waits: show when done
-    bool recalled = false;        // evict: give the chunk back as soon as possible
-    bool compares = false;        // evict: hashes are compared with the kept tags first
+    bool first_shown = false;  // the first block is visible to the program
+    bool demanded = false;     // the program waits: show when done
+    bool recalled = false;     // evict: give the chunk back as soon as possible
+    bool compares = false;     // evict: hashes are compared with the kept tags first
     Nanos started;
 };
 

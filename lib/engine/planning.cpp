@@ -23,7 +23,8 @@ uint32_t Engine::evict_some(std::optional<SessionIndex> only, uint32_t wanted) {
     std::array<FrameIndex, limits::evictions_per_plan_max> victims;
     uint32_t started = 0;
     for (uint32_t round = 0; round < proposals_per_plan && started < wanted; ++round) {
-        const size_t room = std::min<size_t>({victims.size(), wanted - started, free_moves_.size()});
+        const size_t room =
+            std::min<size_t>({victims.size(), wanted - started, free_moves_.size()});
         const size_t count =
             eviction_.choose(frames_.facts(), only, std::span(victims).first(room));
         for (size_t index = 0; index < count; ++index)
@@ -50,8 +51,8 @@ bool Engine::plan_evictions() {
         // A session at its own limit gives up its own chunks, whatever the device has free.
         const uint32_t staying = session->frames - session->evicting;
         if (session->wanted > 0 && staying + session_slack > session->frames_max)
-            started += evict_some(SessionIndex{index},
-                                  staying + session_slack - session->frames_max);
+            started +=
+                evict_some(SessionIndex{index}, staying + session_slack - session->frames_max);
     }
     return started > 0;
 }
@@ -91,8 +92,8 @@ bool Engine::start_prefetches_of(SessionIndex index) {
             ++session.stats.prefetches;
             started = true;
         }
-        ahead.first = ChunkIndex{static_cast<uint32_t>(
-            static_cast<int64_t>(ahead.first.value) + ahead.step)};
+        ahead.first =
+            ChunkIndex{static_cast<uint32_t>(static_cast<int64_t>(ahead.first.value) + ahead.step)};
         --ahead.count;
     }
     return started;

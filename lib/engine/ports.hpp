@@ -35,8 +35,9 @@ struct EnginePorts {
 
 // The words that a client shares with the engine, one per chunk.
 //
-// Hit path, without a message: the client adds a pin, fences, reads the chunk's state word; resident
-// means go. The engine publishes `evicting`, fences, reads the pin word; pinned means abort.
+// Hit path, without a message: the client adds a pin, fences, reads the chunk's state word;
+// resident means go. The engine publishes `evicting`, fences, reads the pin word; pinned means
+// abort.
 struct SharedWords {
     // Written by the engine: the ChunkState in the low 8 bits.
     std::span<std::atomic<uint32_t>> states;

@@ -32,19 +32,19 @@ struct Session {
     uint64_t realm = 0;
     uint32_t chunks_max = 0;
     uint32_t frames_max = 0;
-    uint32_t end_chunk = 0;      // one past the last chunk that was ever promised
+    uint32_t end_chunk = 0;  // one past the last chunk that was ever promised
     uint32_t promised = 0;
-    uint32_t frames = 0;         // held now, moves included
-    uint32_t moves = 0;          // under way
-    uint32_t evicting = 0;       // of these, evictions
-    uint32_t waiting = 0;        // active waiters
+    uint32_t frames = 0;                 // held now, moves included
+    uint32_t moves = 0;                  // under way
+    uint32_t evicting = 0;               // of these, evictions
+    uint32_t waiting = 0;                // active waiters
     uint32_t wanted_first = none_index;  // queue through ChunkRecord::next_wanted
     uint32_t wanted_last = none_index;
-    uint32_t wanted = 0;         // its length
+    uint32_t wanted = 0;  // its length
     bool closing = false;
     uint32_t closing_cursor = 0;
     StreamPrefetch streams;
-    PrefetchProposal ahead;      // what is still to be prefetched
+    PrefetchProposal ahead;  // what is still to be prefetched
     std::array<Waiter, limits::waiters_per_session_max> waiters{};
     SessionStats stats;
 };

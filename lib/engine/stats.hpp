@@ -24,16 +24,16 @@ struct SessionStats {
     uint64_t prefetches_wasted = 0;  // of these, taken back untouched
     uint64_t store_bytes_written = 0;
     uint64_t store_bytes_read = 0;
-    uint64_t tag_failures = 0;       // reads whose bytes failed their tag (before any repeat)
-    uint64_t write_failures = 0;     // writes that the store refused for good
+    uint64_t tag_failures = 0;    // reads whose bytes failed their tag (before any repeat)
+    uint64_t write_failures = 0;  // writes that the store refused for good
     uint64_t chunks_lost = 0;
-    uint64_t waits_expired = 0;      // touches that got no frame in time; answered with a failure
-    uint64_t stall_ns = 0;           // sum over chunks of the time the program waited for them
+    uint64_t waits_expired = 0;  // touches that got no frame in time; answered with a failure
+    uint64_t stall_ns = 0;       // sum over chunks of the time the program waited for them
     std::array<uint64_t, causes> bytes_in_by_cause{};  // fetched and filled
 
-    uint32_t chunks_promised = 0;       // now
+    uint32_t chunks_promised = 0;  // now
     uint32_t chunks_promised_peak = 0;
-    uint32_t frames = 0;                // now
+    uint32_t frames = 0;  // now
     uint32_t frames_peak = 0;
 
     // Sums, peaks included: an upper bound of the peak over several sessions.

@@ -21,9 +21,12 @@ StreamPrefetch::Stream* StreamPrefetch::find(uint32_t chunk) {
     for (Stream& stream : streams_) {
         if (stream.last == none_index) continue;
         if (stream.step == 0) {
-            if (distance(stream.last, chunk, 1) == 1) stream.step = 1;
-            else if (distance(stream.last, chunk, -1) == 1) stream.step = -1;
-            else continue;
+            if (distance(stream.last, chunk, 1) == 1)
+                stream.step = 1;
+            else if (distance(stream.last, chunk, -1) == 1)
+                stream.step = -1;
+            else
+                continue;
             return &stream;
         }
         const uint32_t beyond = distance(stream.last, chunk, stream.step);
@@ -33,9 +36,9 @@ StreamPrefetch::Stream* StreamPrefetch::find(uint32_t chunk) {
 }
 
 void StreamPrefetch::start(uint32_t chunk) {
-    Stream& oldest = *std::min_element(
-        streams_.begin(), streams_.end(),
-        [](const Stream& a, const Stream& b) { return a.used_at < b.used_at; });
+    Stream& oldest =
+        *std::min_element(streams_.begin(), streams_.end(),
+                          [](const Stream& a, const Stream& b) { return a.used_at < b.used_at; });
     oldest = {.last = chunk, .step = 0, .ahead = 0, .depth = 1, .used_at = touches_};
 }
 
@@ -56,8 +59,8 @@ PrefetchProposal StreamPrefetch::touched(ChunkIndex chunk, uint32_t chunks) {
     const uint32_t to_edge = stream->step > 0 ? chunks - 1 - chunk.value : chunk.value;
     const uint32_t reach = std::min(stream->depth, to_edge);
     if (reach <= stream->ahead) return {};
-    const uint32_t first = stream->step > 0 ? chunk.value + stream->ahead + 1
-                                            : chunk.value - stream->ahead - 1;
+    const uint32_t first =
+        stream->step > 0 ? chunk.value + stream->ahead + 1 : chunk.value - stream->ahead - 1;
     const PrefetchProposal proposal{ChunkIndex{first}, stream->step, reach - stream->ahead};
     stream->ahead = reach;
     return proposal;

@@ -14,28 +14,28 @@ namespace ciuic {
 
 // Facts beside the state, each with its invariant (verify.cpp).
 struct ChunkFlags {
-    static constexpr uint8_t wanted = 1;      // in the queue of chunks that the program waits for
-    static constexpr uint8_t doomed = 2;      // in a move, given up as soon as the move ends
-    static constexpr uint8_t kept = 4;        // the place still holds the bytes its tags describe
+    static constexpr uint8_t wanted = 1;        // in the queue of chunks that the program waits for
+    static constexpr uint8_t doomed = 2;        // in a move, given up as soon as the move ends
+    static constexpr uint8_t kept = 4;          // the place still holds the bytes its tags describe
     static constexpr uint8_t write_wanted = 8;  // the program waits to write
-    static constexpr uint8_t poisoned = 16;   // the device answers every access with a failure
-    static constexpr uint8_t cleared = 32;    // doomed, to become empty instead of vacant
+    static constexpr uint8_t poisoned = 16;     // the device answers every access with a failure
+    static constexpr uint8_t cleared = 32;      // doomed, to become empty instead of vacant
 };
 
 struct ChunkRecord {
     ChunkState state;
     Copies copies;
     uint8_t flags;
-    uint8_t cause;             // Cause of the last move (cause.hpp)
-    uint32_t frame;            // FrameIndex, none_index without one
-    uint32_t place_first;      // Extent in the store, in granules
-    uint32_t place_granules;   // 0: no place
-    uint32_t generation;       // of the bytes in the place; grows with every write to the store
-    uint32_t move;             // MoveIndex, none_index without one
-    uint32_t next_wanted;      // ChunkIndex of the same session's next wanted chunk, or none_index
-    uint32_t wanted_block;     // the block touched first by whoever waits
-    int64_t wanted_since_ns;   // when the program began to wait; 0 when it does not
-    uint64_t left_at;          // the engine's count of evictions when this chunk last left
+    uint8_t cause;            // Cause of the last move (cause.hpp)
+    uint32_t frame;           // FrameIndex, none_index without one
+    uint32_t place_first;     // Extent in the store, in granules
+    uint32_t place_granules;  // 0: no place
+    uint32_t generation;      // of the bytes in the place; grows with every write to the store
+    uint32_t move;            // MoveIndex, none_index without one
+    uint32_t next_wanted;     // ChunkIndex of the same session's next wanted chunk, or none_index
+    uint32_t wanted_block;    // the block touched first by whoever waits
+    int64_t wanted_since_ns;  // when the program began to wait; 0 when it does not
+    uint64_t left_at;         // the engine's count of evictions when this chunk last left
     uint32_t faults;
     uint32_t reserved[3];
 };

@@ -42,23 +42,23 @@ enum class ChunkState : uint8_t {
 inline constexpr size_t chunk_states = 9;
 
 enum class ChunkEvent : uint8_t {
-    promise,            // a region takes the chunk
-    fill_start,         // zeroing starts
-    fill_done,          // zeroed and shown
-    fill_abort,         // the frame could not be had or shown
-    fetch_start,        // reading from the store starts
-    fetch_done,         // read and verified, not shown
-    fetch_done_shown,   // read, verified and shown
-    fetch_abort,        // the read or the showing failed, the store copy is untouched
-    copy_lost,          // the store copy failed its tag or cannot be read
-    show,               // the program touched what was ready
-    write,              // the program may write from now on
-    evict_start,        // the device copy is frozen
-    evict_done,         // the store copy is valid, the frame is free
-    evict_abort,        // the program has the frame again
-    drop,               // a ready frame is taken back: the store copy is valid
-    clear,              // the bytes are given up: the chunk reads as zero
-    discard,            // the region gives the chunk up
+    promise,           // a region takes the chunk
+    fill_start,        // zeroing starts
+    fill_done,         // zeroed and shown
+    fill_abort,        // the frame could not be had or shown
+    fetch_start,       // reading from the store starts
+    fetch_done,        // read and verified, not shown
+    fetch_done_shown,  // read, verified and shown
+    fetch_abort,       // the read or the showing failed, the store copy is untouched
+    copy_lost,         // the store copy failed its tag or cannot be read
+    show,              // the program touched what was ready
+    write,             // the program may write from now on
+    evict_start,       // the device copy is frozen
+    evict_done,        // the store copy is valid, the frame is free
+    evict_abort,       // the program has the frame again
+    drop,              // a ready frame is taken back: the store copy is valid
+    clear,             // the bytes are given up: the chunk reads as zero
+    discard,           // the region gives the chunk up
 };
 inline constexpr size_t chunk_events = 17;
 
@@ -85,6 +85,7 @@ inline constexpr auto transitions = [] {
     using enum ChunkState;
     using E = ChunkEvent;
     using C = Copies;
+    // clang-format off
     return std::to_array<Transition>({
         {vacant,   E::promise,          empty,    C::none,   C::none},
         {empty,    E::fill_start,       filling,  C::none,   C::none},
@@ -112,6 +113,7 @@ inline constexpr auto transitions = [] {
         {stored,   E::discard,          vacant,   C::none,   C::both},
         {lost,     E::discard,          vacant,   C::none,   C::none},
     });
+    // clang-format on
 }();
 
 constexpr std::optional<Transition> next(ChunkState from, ChunkEvent event) {
@@ -172,8 +174,7 @@ static_assert([] {
 static_assert([] {
     for (const Transition& transition : transitions)
         if (holds(transition.gained, Copies::store) &&
-            (transition.event != ChunkEvent::evict_done ||
-             transition.given_up != Copies::device))
+            (transition.event != ChunkEvent::evict_done || transition.given_up != Copies::device))
             return false;
     return true;
 }());

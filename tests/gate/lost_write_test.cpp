@@ -3,8 +3,8 @@
 // Goal: no write is ever lost to an eviction, embedded and across processes; and this gate would
 // see it if one were.
 // Method: writers with private shadows (writers.hpp) on a space of twice the frames, while
-// everything is asked to leave, all the time. Then the same with the naive order (naive_device.hpp),
-// which must lose.
+// everything is asked to leave, all the time. Then the same with the naive order
+// (naive_device.hpp), which must lose.
 //
 // CIUIC_GATE_WRITES sets the number of writes; the numbers of the full gate are 10^7 writes and
 // 10^4 evictions.
@@ -86,18 +86,16 @@ void judge(EngineHost& host, const WriterResult& result, bool naive) {
 // Embedded: the writers are threads of this process.
 void run_embedded(bool naive) {
     auto topology = machine_topology();
-    auto arena = create_arena(*topology, {.size_bytes = frames * chunk_bytes,
-                                          .alignment_bytes = 2 * MiB,
-                                          .node = 0,
-                                          .lock = false});
+    auto arena = create_arena(
+        *topology,
+        {.size_bytes = frames * chunk_bytes, .alignment_bytes = 2 * MiB, .node = 0, .lock = false});
     ASSERT_TRUE(arena.has_value());
     auto space = Mapping::create_aligned(space_bytes, 2 * MiB, PROT_READ | PROT_WRITE,
                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
     ASSERT_TRUE(space.has_value());
     auto device = EmbeddedHostDevice::create(
         {.arena = arena->memory.bytes(), .space = space->bytes(), .chunk_bytes = chunk_bytes});
-    if (!device && device.error().code == Errc::unsupported)
-        GTEST_SKIP() << device.error().what;
+    if (!device && device.error().code == Errc::unsupported) GTEST_SKIP() << device.error().what;
     ASSERT_TRUE(device.has_value()) << device.error().what;
     NaiveDevice naive_device(**device);
     Device& used = naive ? static_cast<Device&>(naive_device) : **device;
@@ -159,8 +157,8 @@ void run_shared(FrameKind kind, bool naive) {
     if (!device) GTEST_SKIP() << device.error().what;
     const auto file = (*device)->make_space(SessionIndex{0}, chunks);
     ASSERT_TRUE(file.has_value()) << file.error().what;
-    auto shared = Mapping::create(sizeof(Meeting), PROT_READ | PROT_WRITE,
-                                  MAP_SHARED | MAP_ANONYMOUS);
+    auto shared =
+        Mapping::create(sizeof(Meeting), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
     ASSERT_TRUE(shared.has_value());
     Meeting& meeting = *new (shared->data()) Meeting;
 

@@ -17,8 +17,8 @@ class NaiveDevice final : public Device {
 public:
     explicit NaiveDevice(Device& inner) : inner_(inner), copies_(inner.traits().frames) {
         for (Copy& copy : copies_)
-            copy.bytes = static_cast<std::byte*>(
-                std::aligned_alloc(page_bytes, inner.traits().chunk_bytes));
+            copy.bytes =
+                static_cast<std::byte*>(std::aligned_alloc(page_bytes, inner.traits().chunk_bytes));
     }
     ~NaiveDevice() override {
         for (Copy& copy : copies_) std::free(copy.bytes);

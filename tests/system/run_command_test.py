@@ -48,7 +48,8 @@ class RunCommandTest(RunTest):
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, data, b"to-stderr\n"))
 
     def test_environment_and_arguments(self):
-        done = self.ciuic_run("sh", "-c", 'printf "%s|" "$@" "$LD_PRELOAD"', "name", "a b", "-x", "")
+        done = self.ciuic_run("sh", "-c", 'printf "%s|" "$@" "$LD_PRELOAD"', "name", "a b", "-x",
+                              "")
         self.assertEqual(done.stdout, f"a b|-x||{harness.PRELOAD}|")
 
     def test_commands_that_cannot_be_run(self):

@@ -24,7 +24,8 @@ class RunMappingTest(RunTest):
 
     def test_partly_unmapped_memory_does_not_pile_up(self):
         # 30 rounds of 16 MiB each within a promise of 64 MiB: unmapped chunks are given back.
-        done = self.ciuic_run(program("mapping"), options=["--strict", "--mmap", "--total", "64MiB"])
+        done = self.ciuic_run(program("mapping"),
+                              options=["--strict", "--mmap", "--total", "64MiB"])
         self.assert_ok(done)
         self.assertLessEqual(self.report()["total"]["chunks_promised_peak"], 32)
 

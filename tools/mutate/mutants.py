@@ -4,7 +4,8 @@
 A mutant is (file, text, replacement, what it breaks). The text must occur exactly once. Rows of the
 transition table are not listed: mutate.py removes each of them in turn.
 
-A survivor that is equivalent (nothing can observe the change) is named in EXPLAINED with the reason.
+A survivor that is equivalent (nothing can observe the change) is named in EXPLAINED with its
+reason.
 """
 
 EVICT = "lib/engine/evict.cpp"

@@ -23,6 +23,8 @@
  * Threads  Any number, on one session, region or range, unless a comment says otherwise. Nothing
  *          here may be called from a signal handler.
  * Memory   After ciuic_open() nothing here calls malloc, so malloc itself may be built on it.
+ *          (Where the library came by dlopen, the C library may, for a thread's first failing
+ *          call.)
  * fork     A child has none of its parent's sessions: every call with one, or with a region of
  *          one, returns CIUIC_E_FORKED (what does not return a status says its own); touching
  *          their memory raises SIGSEGV. The child may open sessions of its own.

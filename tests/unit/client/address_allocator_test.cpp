@@ -42,9 +42,7 @@ public:
         }
         return best;
     }
-    bool starts_hole(uint32_t first) const {
-        return first == 0 || owners_[first - 1] != no_one;
-    }
+    bool starts_hole(uint32_t first) const { return first == 0 || owners_[first - 1] != no_one; }
     void own(uint32_t first, uint32_t length, uint32_t owner) {
         std::fill_n(owners_.begin() + first, length, owner);
     }

@@ -32,8 +32,7 @@ TEST(Compose, RefusesWhatIsOutOfBounds) {
     EXPECT_EQ(open([](ciuic_options& o) { o.budget_bytes = uint64_t{1} << 60; }),
               CIUIC_E_NO_MEMORY);
     EXPECT_EQ(open([](ciuic_options& o) { o.store_bytes = uint64_t{1} << 60; }), CIUIC_E_INVALID);
-    EXPECT_EQ(open([](ciuic_options& o) { o.address_bytes = uint64_t{1} << 60; }),
-              CIUIC_E_INVALID);
+    EXPECT_EQ(open([](ciuic_options& o) { o.address_bytes = uint64_t{1} << 60; }), CIUIC_E_INVALID);
     EXPECT_EQ(open([](ciuic_options& o) { o.store_path = "/dev/null"; }), CIUIC_E_INVALID);
     EXPECT_EQ(open([](ciuic_options& o) {
                   o.mode = CIUIC_MODE_AUTO;

@@ -106,8 +106,7 @@ TEST_P(EmbeddedSession, GivenUpMemoryReadsAsZero) {
     void* memory = nullptr;
     ASSERT_EQ(ciuic_alloc(small.session, chunks * small.chunk_bytes, &memory), CIUIC_OK);
     for (uint64_t chunk = 0; chunk < chunks; ++chunk) small.write(memory, chunk, 1);
-    const ciuic_range all{nullptr, reinterpret_cast<uintptr_t>(memory),
-                          chunks * small.chunk_bytes};
+    const ciuic_range all{nullptr, reinterpret_cast<uintptr_t>(memory), chunks * small.chunk_bytes};
     ASSERT_EQ(ciuic_advise(small.session, &all, 1, CIUIC_ADVICE_DISCARD), CIUIC_OK);
     EXPECT_EQ(small.statistics().empty_bytes, chunks * small.chunk_bytes);
     EXPECT_EQ(count_not_zero(memory), 0u);

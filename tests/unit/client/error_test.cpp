@@ -29,8 +29,7 @@ TEST(Error, EveryCodeHasItsStatusAndText) {
 // Goal: the text of a failure says what was refused and why, and is the thread's own. Method: two
 // threads fail differently.
 TEST(Error, TextIsOfTheThreadsLastFailure) {
-    EXPECT_EQ(fail({Errc::no_memory, ENOSPC, "the store cannot be laid out"}),
-              CIUIC_E_NO_MEMORY);
+    EXPECT_EQ(fail({Errc::no_memory, ENOSPC, "the store cannot be laid out"}), CIUIC_E_NO_MEMORY);
     std::thread other([] {
         EXPECT_STREQ(last_failure_text(), "");
         EXPECT_EQ(fail(CIUIC_E_BUSY, "a part is acquired"), CIUIC_E_BUSY);

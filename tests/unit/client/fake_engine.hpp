@@ -44,7 +44,8 @@ public:
     }
     ~FakeEngine() override { stop(); }
 
-    void start(Answer answer, Turn turn = [] { return false; }) {
+    void start(
+        Answer answer, Turn turn = [] { return false; }) {
         answer_ = std::move(answer);
         turn_ = std::move(turn);
         thread_ = std::thread([this] { run(); });
@@ -59,9 +60,7 @@ public:
     void die() { alive_ = false; }
 
     std::atomic<uint32_t>& state(uint32_t chunk) { return engine_.states()[chunk]; }
-    uint32_t pins(uint32_t chunk) {
-        return client_.pins()[chunk].load() & SharedWords::pin_mask;
-    }
+    uint32_t pins(uint32_t chunk) { return client_.pins()[chunk].load() & SharedWords::pin_mask; }
     void set_state(uint32_t chunk, ChunkState state_now) {
         state(chunk).store(static_cast<uint32_t>(state_now), std::memory_order_seq_cst);
     }

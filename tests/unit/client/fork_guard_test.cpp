@@ -107,8 +107,8 @@ TEST_F(ForkGuard, ChildCannotTouchTheMemory) {
                   }),
                   -SIGSEGV);
     EXPECT_EQ(in_child([&] {
-                  void* got = ::mmap(region.address(), 4096, PROT_READ,
-                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                  void* got =
+                      ::mmap(region.address(), 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
                   return got == region.address() ? 1 : 0;
               }),
               0);
@@ -157,8 +157,7 @@ TEST_F(ForkGuard, ForksAmongAllocations) {
     std::thread second(churn);
     for (int round = 0; round < 20; ++round)
         EXPECT_EQ(in_child([&] {
-                      return ciuic_usable_size(small.session, allocation) ==
-                                     2 * small.chunk_bytes
+                      return ciuic_usable_size(small.session, allocation) == 2 * small.chunk_bytes
                                  ? 0
                                  : 1;
                   }),

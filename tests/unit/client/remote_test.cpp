@@ -55,9 +55,9 @@ public:
             ReceivedFds none;
             ASSERT_TRUE(receive_message(socket.get(), hello, none, patience).has_value());
             const std::array<int, 4> fds{memory.get(), engine.fd(), client.fd(), doorbell.get()};
-            ASSERT_TRUE(send_message(socket.get(), welcome, std::span(fds).first(welcome_fds),
-                                     patience)
-                            .has_value());
+            ASSERT_TRUE(
+                send_message(socket.get(), welcome, std::span(fds).first(welcome_fds), patience)
+                    .has_value());
             act(*this);
             socket.reset();
         });
@@ -96,8 +96,7 @@ public:
         const wire::Request request = next_request();
         ASSERT_EQ(request.kind, wire::RequestKind::promise);
         for (uint32_t chunk = 0; chunk < request.chunks; ++chunk)
-            engine.states()[request.first_chunk + chunk] =
-                static_cast<uint32_t>(ChunkState::empty);
+            engine.states()[request.first_chunk + chunk] = static_cast<uint32_t>(ChunkState::empty);
         reply(request, Errc::ok);
     }
     // Returns when a thread of the client waits for a page.
@@ -171,14 +170,11 @@ TEST(Remote, RefusesWelcomesThatMakeNoSense) {
     EXPECT_EQ(opened_with([](FakeDaemon& d) { d.welcome_fds = 3; }), CIUIC_E_INVALID);
     EXPECT_EQ(opened_with([](FakeDaemon& d) { d.welcome.header.flags = 1; }), CIUIC_E_INVALID);
     EXPECT_EQ(opened_with([](FakeDaemon& d) { d.welcome.chunk_bytes = 0; }), CIUIC_E_INVALID);
-    EXPECT_EQ(opened_with([](FakeDaemon& d) { d.welcome.chunk_bytes = 3 * MiB; }),
-              CIUIC_E_INVALID);
+    EXPECT_EQ(opened_with([](FakeDaemon& d) { d.welcome.chunk_bytes = 3 * MiB; }), CIUIC_E_INVALID);
     EXPECT_EQ(opened_with([](FakeDaemon& d) { d.welcome.address_chunks = 0; }), CIUIC_E_INVALID);
-    EXPECT_EQ(opened_with([](FakeDaemon& d) { d.welcome.address_chunks = ~0u; }),
-              CIUIC_E_INVALID);
+    EXPECT_EQ(opened_with([](FakeDaemon& d) { d.welcome.address_chunks = ~0u; }), CIUIC_E_INVALID);
     // Segments of another size than announced.
-    EXPECT_EQ(opened_with([](FakeDaemon& d) { d.welcome.address_chunks = 4096; }),
-              CIUIC_E_INVALID);
+    EXPECT_EQ(opened_with([](FakeDaemon& d) { d.welcome.address_chunks = 4096; }), CIUIC_E_INVALID);
 }
 
 // Goal: a client introduces itself, survives a daemon that refuses it late, and tells the daemon

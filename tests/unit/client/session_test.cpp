@@ -36,8 +36,7 @@ TEST(HitPath, NoAcquireSucceedsOnAChunkThatLeaves) {
     // Not atomic: whoever may look at it and whoever may write it must never be there together.
     std::array<uint64_t, chunks> content{};
     content.fill(intact);
-    for (uint32_t chunk = 0; chunk < chunks; ++chunk)
-        engine.set_state(chunk, ChunkState::resident);
+    for (uint32_t chunk = 0; chunk < chunks; ++chunk) engine.set_state(chunk, ChunkState::resident);
     const auto bring_in = [&](const wire::Request& request) {
         for (uint32_t index = 0; index < request.chunks; ++index) {
             const uint32_t chunk = request.first_chunk + index;
@@ -85,8 +84,8 @@ TEST(HitPath, NoAcquireSucceedsOnAChunkThatLeaves) {
     EXPECT_EQ(wrong, 0u);
     EXPECT_GT(taken, 0u);
     for (uint32_t chunk = 0; chunk < chunks; ++chunk) EXPECT_EQ(engine.pins(chunk), 0u);
-    RecordProperty("evicted", std::to_string(taken) + " of which aborted " +
-                                  std::to_string(aborted));
+    RecordProperty("evicted",
+                   std::to_string(taken) + " of which aborted " + std::to_string(aborted));
 }
 
 // Goal: a hit asks nobody, a miss asks for exactly the part that is missing, and a refusal leaves
@@ -152,8 +151,8 @@ TEST(Session, ResolvesRangesToChunks) {
     const auto resolve = [&](ciuic_region* in, uint64_t offset, uint64_t length) {
         ChunkSpan span;
         const Status status = session.resolve({in, offset, length}, span);
-        return std::pair(status.error().code, status ? std::pair(span.first, span.count)
-                                                     : std::pair(0u, 0u));
+        return std::pair(status.error().code,
+                         status ? std::pair(span.first, span.count) : std::pair(0u, 0u));
     };
     const auto is = [&](uint32_t first, uint32_t count) {
         return std::pair(Errc::ok, std::pair(first, count));

@@ -32,11 +32,11 @@ public:
     }
 
     std::vector<std::byte> memory;
-    std::vector<std::string> calls;   // "open 3", "reveal 3 rw", ...
+    std::vector<std::string> calls;  // "open 3", "reveal 3 rw", ...
     std::deque<DeviceEvent> events;
-    uint32_t busy = 0;                // so many of the next reveals and restores say busy
-    uint32_t refused_opens = 0;       // so many of the next opens say no_memory
-    bool pinned = false;              // conceal says busy
+    uint32_t busy = 0;           // so many of the next reveals and restores say busy
+    uint32_t refused_opens = 0;  // so many of the next opens say no_memory
+    bool pinned = false;         // conceal says busy
 
     void touch(uint32_t chunk, bool is_write = false, uint64_t offset_bytes = 0) {
         events.push_back({DeviceEventKind::missing, is_write, at(chunk), offset_bytes});
@@ -55,14 +55,16 @@ public:
     Result<std::span<std::byte>> open(ChunkRef chunk, FrameIndex frame) override {
         if (refused_opens > 0 && refused_opens--) return Error{Errc::no_memory, 0, "scripted"};
         note("open", chunk);
-        if (traits_.opens_zeroed) std::fill_n(bytes(frame).begin(), traits_.chunk_bytes, std::byte{});
+        if (traits_.opens_zeroed)
+            std::fill_n(bytes(frame).begin(), traits_.chunk_bytes, std::byte{});
         return bytes(frame);
     }
     Status reveal(ChunkRef chunk, FrameIndex, uint64_t offset_bytes, uint64_t length_bytes,
                   bool writable) override {
         if (busy > 0 && busy--) return Error{Errc::busy, 0, "scripted"};
         const bool whole = length_bytes == traits_.chunk_bytes;
-        note(whole ? "reveal" : "reveal block " + std::to_string(offset_bytes / length_bytes) + " of",
+        note(whole ? "reveal"
+                   : "reveal block " + std::to_string(offset_bytes / length_bytes) + " of",
              chunk, writable ? " rw" : " ro");
         return {};
     }
@@ -117,8 +119,10 @@ public:
         const size_t moved = std::min(tokens.size(), jobs_.size());
         for (size_t index = 0; index < moved; ++index) {
             const Job& job = jobs_[index];
-            if (job.kind == JobKind::hash) hash_blocks(job.data, job.block_bytes, job.hashes);
-            else std::fill(job.data.begin(), job.data.end(), std::byte{});
+            if (job.kind == JobKind::hash)
+                hash_blocks(job.data, job.block_bytes, job.hashes);
+            else
+                std::fill(job.data.begin(), job.data.end(), std::byte{});
             tokens[index] = job.token;
         }
         jobs_.erase(jobs_.begin(), jobs_.begin() + static_cast<std::ptrdiff_t>(moved));

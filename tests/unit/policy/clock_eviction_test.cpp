@@ -89,8 +89,7 @@ TEST_F(ClockEvictionTest, StaysWithinTheNamedSession) {
 // A loop over 4 hot chunks with a long scan through the other 4 frames: the scan only ever takes
 // the scan's frames.
 TEST_F(ClockEvictionTest, AScanPassesWithoutPushingOutWhatIsUsedAgain) {
-    for (uint32_t frame = 0; frame < 4; ++frame)
-        policy.entered(FrameIndex{frame}, Entry::refault);
+    for (uint32_t frame = 0; frame < 4; ++frame) policy.entered(FrameIndex{frame}, Entry::refault);
     for (uint32_t frame = 4; frame < frames_count; ++frame)
         policy.entered(FrameIndex{frame}, Entry::stream);
     for (uint32_t step = 0; step < 100; ++step) {

@@ -38,8 +38,7 @@ TEST(StreamPrefetchTest, RunsAheadOfAnUpwardStreamWithoutGapOrRepetition) {
     }
     ASSERT_FALSE(proposed.empty());
     EXPECT_TRUE(policy.is_streaming());
-    for (size_t index = 0; index < proposed.size(); ++index)
-        EXPECT_EQ(proposed[index], 12 + index);
+    for (size_t index = 0; index < proposed.size(); ++index) EXPECT_EQ(proposed[index], 12 + index);
     EXPECT_EQ(proposed.back(), 39u + 8);
 }
 
@@ -50,8 +49,7 @@ TEST(StreamPrefetchTest, FollowsADownwardStreamToTheEdge) {
         const auto more = numbers(policy.touched(ChunkIndex{chunk}, chunks));
         proposed.insert(proposed.end(), more.begin(), more.end());
     }
-    for (size_t index = 0; index < proposed.size(); ++index)
-        EXPECT_EQ(proposed[index], 17 - index);
+    for (size_t index = 0; index < proposed.size(); ++index) EXPECT_EQ(proposed[index], 17 - index);
     EXPECT_EQ(proposed.back(), 0u);
 }
 

@@ -20,8 +20,10 @@ protected:
         records[0] = ChunkRecord{};
         records[0].state = state;
         records[0].copies = copies;
-        if (is_moving(state)) records[0].move = 0;
-        else records[0].move = none_index;
+        if (is_moving(state))
+            records[0].move = 0;
+        else
+            records[0].move = none_index;
         if (holds(copies, Copies::store)) {
             records[0].place_granules = 1;
             records[0].flags |= ChunkFlags::kept;

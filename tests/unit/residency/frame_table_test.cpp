@@ -27,7 +27,8 @@ TEST(FrameTableTest, HandsOutEveryFrameOnceAtATime) {
             EXPECT_EQ(table[frame].owner, owner);
             EXPECT_FALSE(table[frame].movable);
         } else {
-            const auto frame = std::next(held.begin(), static_cast<long>(random.below(held.size())));
+            const auto frame =
+                std::next(held.begin(), static_cast<long>(random.below(held.size())));
             table.give_back(FrameIndex{*frame});
             held.erase(frame);
         }
