@@ -47,13 +47,13 @@ clean_up() {
     rm -rf "$work"
 }
 
-# measure NAME COMMAND...: sets measured_seconds, measured_mib (the peak of the largest process) and
-# measured_status, and returns that status.
+# measure NAME COMMAND...: sets measured_seconds, measured_mib (the peak of the largest process, at
+# least the ten or so of measure.py itself) and measured_status, and returns that status.
 measure() {
     local name=$1
     shift
     measured_status=0
-    python3 demo.d/measure.py "$work/$name.measure" "$@" || measured_status=$?
+    python3 -I -S demo.d/measure.py "$work/$name.measure" "$@" || measured_status=$?
     read -r measured_seconds measured_mib <"$work/$name.measure"
     return "$measured_status"
 }

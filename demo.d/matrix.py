@@ -12,6 +12,7 @@ import numpy
 
 ITERATIONS = 4
 CORRELATED = 64  # columns of the block that is written
+BATCH = 1024  # rows at a time: across all rows at once, BLAS would walk the matrix column by column
 
 
 def fill(matrix: numpy.ndarray) -> None:
@@ -39,6 +40,14 @@ def principal_direction(matrix: numpy.ndarray) -> numpy.ndarray:
     return direction
 
 
+def correlations(matrix: numpy.ndarray) -> numpy.ndarray:
+    block = numpy.zeros((CORRELATED, CORRELATED))
+    for first in range(0, matrix.shape[0], BATCH):
+        part = matrix[first:first + BATCH, :CORRELATED]
+        block += part.T @ part
+    return block / matrix.shape[0]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, required=True)
@@ -50,7 +59,7 @@ def main() -> None:
     fill(matrix)
     means, deviations = standardize(matrix)
     direction = principal_direction(matrix)
-    block = matrix[:, :CORRELATED].T @ matrix[:, :CORRELATED] / wanted.rows
+    block = correlations(matrix)
     digest = numpy.frombuffer(hashlib.sha256(matrix).digest(), dtype=numpy.uint8)
     numpy.savez(wanted.output, means=means, deviations=deviations, direction=direction, block=block,
                 digest=digest)

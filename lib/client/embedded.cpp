@@ -145,11 +145,10 @@ void Embedded::reply(uint64_t ticket, Errc result) {
     futex_wake_all(slot.sequence);
 }
 
-// As protocol/request_ring.hpp says: announced, fenced, looked once more.
+// As protocol/request_ring.hpp says: announced, then looked once more.
 void Embedded::sleep() {
     std::atomic<uint32_t>& sleeping = engine_segment_.page().sleeping;
-    sleeping.store(1, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    sleeping.store(1, std::memory_order_seq_cst);
     if (requests_->is_empty() && !stopping_.load()) {
         const Nanos wait = engine_->wait_max();
         const timespec timeout{wait.value / 1'000'000'000, wait.value % 1'000'000'000};

@@ -4,6 +4,8 @@
 #include "base/check.hpp"
 #include "client/session.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 
 namespace ciuic {
@@ -35,6 +37,9 @@ Result<uint32_t> ProgramSession::take_addresses(uint32_t used, uint32_t slack, u
 }
 
 Status ProgramSession::ask_promise(ChunkSpan span) {
+    // Whoever touched the place before it was promised got a failure, and so would every later
+    // touch: the marks lie in this process's page tables, where only it can clear them.
+    ::madvise(address_of(span.first), uint64_t{span.count} << chunk_shift_, MADV_DONTNEED_LOCKED);
     const Status answer = channel_.call(wire::RequestKind::promise, span.first, span.count);
     if (answer.error().code == Errc::no_memory)
         return Error{Errc::no_memory, 0,

@@ -48,9 +48,8 @@ Result<UniqueFd> open_unnamed(const char* directory) {
 }
 
 // O_NOFOLLOW and the owner check: a daemon with rights must not be led to fill another's file.
-// O_NONBLOCK: opening a FIFO must not wait.
 Result<UniqueFd> open_named(const char* path) {
-    UniqueFd fd(::open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
+    UniqueFd fd(::open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd) return refusal("swap: cannot open the file (symbolic links are not followed)", errno);
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) return refusal("swap: fstat", errno);

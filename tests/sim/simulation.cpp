@@ -11,9 +11,10 @@ namespace ciuic::sim {
 
 namespace {
 
-// Rounds in which everything under way must have ended; 100 times what seeds were seen to need.
+// Time that passes in a round of settle(), and the most that passes where only deadlines are left.
 constexpr Nanos settle_round{10'000};
 constexpr Nanos idle_time_max{100'000'000};
+// Rounds in which everything under way must have ended: far beyond what any seed has needed.
 constexpr uint32_t settle_rounds_max = 200'000;
 // Ticks that may say "there is more" one after the other while nothing happens outside.
 constexpr uint32_t idle_ticks_max = 1'000;

@@ -27,7 +27,9 @@ void* look(void* argument) {
 // caller's own mask alone. Method: the thread reports its mask; the caller's is compared.
 TEST(ServiceThread, BlocksEverySignalOfItsOwnOnly) {
     sigset_t before;
-    pthread_sigmask(SIG_SETMASK, nullptr, &before);
+    sigemptyset(&before);
+    sigaddset(&before, SIGUSR2);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     Seen seen;
     auto thread = ServiceThread::start("test", look, &seen);
     ASSERT_TRUE(thread.has_value());
