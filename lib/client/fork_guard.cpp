@@ -13,7 +13,6 @@ namespace {
 constexpr size_t sessions_max = 64;
 
 std::mutex mutex;  // of what follows
-bool installed = false;
 size_t count = 0;
 std::array<ProgramSession*, sessions_max> sessions;
 
@@ -38,6 +37,10 @@ void in_child() {
     mutex.unlock();
 }
 
+// When the library is loaded: a fork during the first opening is one to wait for, too, or the child
+// is born with the guard locked for ever.
+__attribute__((constructor)) void install() { ::pthread_atfork(before_fork, in_parent, in_child); }
+
 }  // namespace
 
 std::unique_lock<std::mutex> hold() { return std::unique_lock(mutex); }
@@ -45,11 +48,6 @@ std::unique_lock<std::mutex> hold() { return std::unique_lock(mutex); }
 Status add(ProgramSession& session) {
     if (count == sessions_max)
         return Error{Errc::no_memory, 0, "64 sessions are open in this process; close one first"};
-    if (!installed) {
-        const int refused = ::pthread_atfork(before_fork, in_parent, in_child);
-        if (refused != 0) return os_refusal("pthread_atfork", refused);
-        installed = true;
-    }
     sessions[count++] = &session;
     return {};
 }

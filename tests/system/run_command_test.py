@@ -128,10 +128,9 @@ class RunCommandTest(RunTest):
         os.mkfifo(fifo)
         gate, gate_end = os.pipe()
         running = subprocess.Popen(
-            self.arguments("sh", "-c", 'python3 -c "$1" "$2" <&3 3<&- & '
+            self.arguments("sh", "-c", 'exec 3<&0; python3 -c "$1" "$2" <&3 3<&- & '
                            'read line <"$2"; echo ready; exit 4', "sh", child, fifo),
-            env=self.environment, stdout=subprocess.PIPE, text=True, pass_fds=[gate],
-            preexec_fn=lambda: os.dup2(gate, 3))
+            env=self.environment, stdin=gate, stdout=subprocess.PIPE, text=True)
         os.close(gate)
         self.assertEqual(running.stdout.readline(), "ready\n")
         self.assertIsNone(running.poll())
