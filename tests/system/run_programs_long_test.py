@@ -113,8 +113,8 @@ class RunProgramsTest(RunTest):
     def test_zstd(self):
         text = self.scratch / "text"
         write_text(text, 32, 8)
-        total = self.compare(["zstd", "-q", "--long=27", "-19", "--single-thread", "--stdout", text],
-                             112)
+        command = ["zstd", "-q", "--long=27", "-19", "--single-thread", "--stdout", text]
+        total = self.compare(command, 112)
         self.assert_budget_was_half(total, 112)
 
     def test_numpy_svd(self):
