@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Streaming read where every chunk misses: a region of several budgets is filled with a pattern,
-// then read from end to end, word by word, and every word is compared.
+// Streaming read where every chunk misses: a region of several budgets is filled with a pattern and
+// sent to the store, then read from end to end, word by word, and every word is compared.
 //
-// One JSON line per pass. The run fails when a word is wrong or when the bytes did not come from
-// the store: a pass that hits is no measurement.
+// One JSON line per pass. The run fails when a word is wrong or when less than 90 % came from
+// the store. The rate is that of the bytes that came from there: what a pass hits does not count.
 //
 // usage: stream_bench [--smoke] [--daemon SOCKET] [--budget-mib N] [--region-mib N] [--passes N]
 //                     [--store DIR] [--wait]
@@ -104,7 +104,7 @@ void print_pass(int pass, uint64_t bytes, double took, const ciuic_statistics& b
                 "\"store_bytes_read\": %llu, \"faults\": %llu, \"prefetches_used\": %llu, "
                 "\"stall_seconds\": %.3f}\n",
                 pass, static_cast<unsigned long long>(bytes), took,
-                static_cast<double>(bytes) / took / 1e6,
+                static_cast<double>(after.store_bytes_read - before.store_bytes_read) / took / 1e6,
                 static_cast<unsigned long long>(after.store_bytes_read - before.store_bytes_read),
                 static_cast<unsigned long long>(after.faults - before.faults),
                 static_cast<unsigned long long>(after.prefetches_used - before.prefetches_used),
@@ -128,6 +128,10 @@ int main(int count, char** arguments) {
     int status = 0;
     for (int pass = 0; pass < options.passes && status == 0; ++pass) {
         if (options.wait && std::getchar() == EOF) break;
+        const ciuic_range all{nullptr, reinterpret_cast<uint64_t>(memory), bytes};
+        if (const ciuic_status sent = ciuic_advise(session, &all, 1, CIUIC_ADVICE_COLD);
+            sent != CIUIC_OK)
+            fail("cannot send the region to the store", sent);
         const ciuic_statistics before = statistics(session);
         const double start = seconds();
         const uint64_t wrong = count_wrong(data, words);
@@ -135,7 +139,7 @@ int main(int count, char** arguments) {
         const ciuic_statistics after = statistics(session);
         print_pass(pass, bytes, took, before, after);
         const uint64_t read = after.store_bytes_read - before.store_bytes_read;
-        if (wrong > 0 || read < bytes - (options.budget_mib << 20)) {
+        if (wrong > 0 || read < bytes / 10 * 9) {
             std::fprintf(stderr, "stream_bench: %llu wrong words, %llu bytes read from the store\n",
                          static_cast<unsigned long long>(wrong),
                          static_cast<unsigned long long>(read));
