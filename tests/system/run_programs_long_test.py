@@ -106,7 +106,7 @@ class RunProgramsTest(RunTest):
 
     def test_xz(self):
         text = self.scratch / "text"
-        write_text(text, 32, 8)
+        write_text(text, 32, 4)  # twice its window; 256 MiB would take a quarter of an hour
         total = self.compare(["xz", "-9", "--threads=1", "--stdout", text], 336)
         self.assert_budget_was_half(total, 336)
 
@@ -126,10 +126,10 @@ class RunProgramsTest(RunTest):
     @unittest.skipUnless(shutil.which("g++"), "there is no g++")
     def test_compiler_with_its_mappings(self):
         source, compiled = self.scratch / "large.cpp", self.scratch / "large.o"
-        write_source(source, 3000)
-        total = self.compare(["g++", "-O1", "-c", source, "-o", compiled], 192, output=compiled,
+        write_source(source, 1200)
+        total = self.compare(["g++", "-O1", "-c", source, "-o", compiled], 144, output=compiled,
                              options=["--mmap"])
-        self.assert_budget_was_half(total, 192)
+        self.assert_budget_was_half(total, 144)
 
 
 if __name__ == "__main__":
