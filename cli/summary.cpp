@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
@@ -32,6 +33,9 @@ std::string lines_of(const Json& report) {
     const auto get = [&](const char* key) { return total.at(key).get<uint64_t>(); };
     const auto chunk_bytes = device.at("chunk_bytes").get<uint64_t>();
     const Json& by_cause = total.at("bytes_in_by_cause");
+    // Peaks of sessions add up to more than there was at once.
+    const uint64_t resident_chunks =
+        std::min(get("frames_peak"), device.at("frames").get<uint64_t>());
     const double stalled_seconds = static_cast<double>(get("stall_ns")) / 1e9;
 
     std::string text;
@@ -39,8 +43,8 @@ std::string lines_of(const Json& report) {
             std::to_string(get("large_served")) + " allocations, " +
             percent(get("large_served"), get("large_requests")) + " of the large ones; " +
             std::to_string(get("large_refused")) + " refused\n";
-    text += "ciuic: resident   at most " + size(get("frames_peak") * chunk_bytes) + " of " +
-            size(get("chunks_promised_peak") * chunk_bytes) + " at once; budget " +
+    text += "ciuic: resident   at most " + size(resident_chunks * chunk_bytes) + " of " +
+            size(get("chunks_promised_peak") * chunk_bytes) + "; budget " +
             size(device.at("budget_bytes").get<uint64_t>()) + " (" +
             device.at("frame_kind").get<std::string>() + ")\n";
     text += "ciuic: moved      " + size(get("store_bytes_written")) + " out to the store, " +
