@@ -17,8 +17,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A new field of SessionStats belongs in here, in wire::Statistics and in ClientSession::publish().
-static_assert(sizeof(SessionStats) == (18 + causes) * sizeof(uint64_t) + 4 * sizeof(uint32_t));
+// A new field of SessionStats belongs in here, in wire::Statistics and in put_statistics().
+static_assert(sizeof(SessionStats) == (22 + causes) * sizeof(uint64_t) + 4 * sizeof(uint32_t));
 
 void put_stats(Json& json, const SessionStats& stats) {
     json["faults"] = stats.faults;
@@ -29,6 +29,10 @@ void put_stats(Json& json, const SessionStats& stats) {
     json["evictions"] = stats.evictions;
     json["evictions_clean"] = stats.evictions_clean;
     json["recalls"] = stats.recalls;
+    json["pieces_in"] = stats.pieces_in;
+    json["pieces_out"] = stats.pieces_out;
+    json["pieces_written"] = stats.pieces_written;
+    json["gathers"] = stats.gathers;
     json["prefetches"] = stats.prefetches;
     json["prefetches_used"] = stats.prefetches_used;
     json["prefetches_wasted"] = stats.prefetches_wasted;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/session.hpp"
 
+#include "protocol/statistics.hpp"
+
 #include <linux/futex.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -209,35 +211,7 @@ void ClientSession::set_sleeping(bool sleeping) {
 
 void ClientSession::publish(const SessionStats& stats) {
     stats_ = stats;
-    wire::Statistics& page = engine_segment_.statistics();
-    const auto put = [](std::atomic<uint64_t>& word, uint64_t value) {
-        word.store(value, std::memory_order_relaxed);
-    };
-    put(page.faults, stats.faults);
-    put(page.write_faults, stats.write_faults);
-    put(page.stray_touches, stats.stray_touches);
-    put(page.fills, stats.fills);
-    put(page.fetches, stats.fetches);
-    put(page.evictions, stats.evictions);
-    put(page.evictions_clean, stats.evictions_clean);
-    put(page.recalls, stats.recalls);
-    put(page.prefetches, stats.prefetches);
-    put(page.prefetches_used, stats.prefetches_used);
-    put(page.prefetches_wasted, stats.prefetches_wasted);
-    put(page.store_bytes_written, stats.store_bytes_written);
-    put(page.store_bytes_read, stats.store_bytes_read);
-    put(page.tag_failures, stats.tag_failures);
-    put(page.write_failures, stats.write_failures);
-    put(page.chunks_lost, stats.chunks_lost);
-    put(page.waits_expired, stats.waits_expired);
-    put(page.stall_ns, stats.stall_ns);
-    static_assert(std::tuple_size_v<decltype(page.bytes_in_by_cause)> == causes);
-    for (size_t cause = 0; cause < causes; ++cause)
-        put(page.bytes_in_by_cause[cause], stats.bytes_in_by_cause[cause]);
-    put(page.chunks_promised, stats.chunks_promised);
-    put(page.chunks_promised_peak, stats.chunks_promised_peak);
-    put(page.frames, stats.frames);
-    put(page.frames_peak, stats.frames_peak);
+    put_statistics(engine_segment_.statistics(), stats);
 }
 
 ClientCounts ClientSession::counts() const {

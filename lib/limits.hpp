@@ -35,6 +35,15 @@ inline constexpr uint32_t frames_min = 8;
 // 2^26 frames x 2 MiB = 128 TiB: more than any machine has.
 inline constexpr uint32_t frames_max = 1u << 26;
 
+// Blocks of one chunk that are brought in alone, at most: an eighth of 2 MiB costs as many faults
+// and disk requests as are worth less than the rest of the chunk in one.
+inline constexpr uint32_t pieces_per_chunk_max = 8;
+
+// Their share of a budget, and the fewest that a session gets: threads that go back and forth
+// between a few lone places each keep theirs.
+inline constexpr uint64_t pieces_budget_divisor = 16;
+inline constexpr uint32_t pieces_min = 32;
+
 // Moves in flight: more than the I/O depth, because a move also waits for workers.
 inline constexpr uint32_t moves_max = 64;
 inline constexpr uint32_t io_depth_max = 32;

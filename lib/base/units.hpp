@@ -25,6 +25,7 @@ template <typename Tag, typename Rep> struct Number {
 using ChunkIndex = Number<struct ChunkIndexTag, uint32_t>;      // within one session's table
 using FrameIndex = Number<struct FrameIndexTag, uint32_t>;      // within one device's frames
 using SessionIndex = Number<struct SessionIndexTag, uint32_t>;  // within one engine
+using PieceIndex = Number<struct PieceIndexTag, uint32_t>;      // within one device's pieces
 using MoveIndex = Number<struct MoveIndexTag, uint32_t>;        // within one engine
 
 // Nanoseconds on the engine's monotonic clock (clock.hpp).

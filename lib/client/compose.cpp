@@ -31,7 +31,9 @@ constexpr uint32_t worker_threads = 2;
 
 struct Sizes {
     uint64_t chunk_bytes = 0;
+    uint64_t block_bytes = 0;
     uint64_t budget_bytes = 0;
+    uint64_t pieces_bytes = 0;  // of the budget, for single blocks
     uint64_t store_bytes = 0;
     uint64_t address_bytes = 0;
 };
@@ -48,6 +50,7 @@ Result<Sizes> choose_sizes(const ciuic_options& options) {
         chunk > limits::chunk_bytes_max)
         return Error{Errc::invalid, 0, "chunk_bytes is not a power of two from 64 KiB to 64 MiB"};
     sizes.chunk_bytes = chunk;
+    sizes.block_bytes = std::min(chunk, limits::block_bytes_max);
     const uint64_t space_max = limits::session_chunks_max * chunk;
     const uint64_t ram = physical_bytes();
     sizes.budget_bytes =
@@ -58,6 +61,11 @@ Result<Sizes> choose_sizes(const ciuic_options& options) {
     if (sizes.budget_bytes > ram)
         return Error{Errc::no_memory, 0,
                      "the budget is larger than this machine's memory; lower budget_bytes"};
+    // Small budgets and small chunks have no pieces: whole chunks serve them better.
+    sizes.pieces_bytes = sizes.budget_bytes / limits::pieces_budget_divisor & ~(chunk - 1);
+    if (sizes.pieces_bytes < limits::pieces_min * sizes.block_bytes ||
+        chunk < limits::pieces_per_chunk_max * sizes.block_bytes)
+        sizes.pieces_bytes = 0;
     sizes.store_bytes = options.store_bytes ? options.store_bytes : 4 * sizes.budget_bytes;
     if (sizes.store_bytes > std::min(limits::store_bytes_max, space_max))
         return Error{Errc::invalid, 0, "store_bytes is more than one session can address"};
@@ -96,16 +104,20 @@ Result<std::unique_ptr<Connection>> open_embedded(const ciuic_options& options) 
                               .fence_deadline = limits::fence_deadline},
                              clock));
     CIUIC_TRY(parts.arena, make_frames(sizes));
-    CIUIC_TRY(auto device, EmbeddedHostDevice::create({.arena = parts.arena.memory.bytes(),
+    const std::span<std::byte> memory = parts.arena.memory.bytes();
+    const uint64_t frames_bytes = sizes.budget_bytes - sizes.pieces_bytes;
+    CIUIC_TRY(auto device, EmbeddedHostDevice::create({.arena = memory.first(frames_bytes),
                                                        .space = parts.space.bytes(),
-                                                       .chunk_bytes = sizes.chunk_bytes}));
+                                                       .chunk_bytes = sizes.chunk_bytes,
+                                                       .pieces = memory.subspan(frames_bytes),
+                                                       .piece_bytes = sizes.block_bytes}));
     parts.device_event_fd = device->event_fd();
     parts.device = std::move(device);
     CIUIC_TRY(parts.io, open_io(parts.file.io.get(), limits::io_depth_max, IoKind::automatic));
     CIUIC_TRY(parts.workers, WorkerPool::create(worker_threads));
     parts.store = {.capacity_bytes = sizes.store_bytes,
                    .chunk_bytes = sizes.chunk_bytes,
-                   .block_bytes = std::min(sizes.chunk_bytes, limits::block_bytes_max)};
+                   .block_bytes = sizes.block_bytes};
     return Embedded::create(std::move(parts));
 }
 

@@ -26,7 +26,9 @@ public:
         uint64_t chunk_bytes = 0;
         uint32_t chunks = 0;      // of the space
         uint32_t frames_max = 0;  // most chunks on the device at once; 0: only the engine knows
-        int doorbell = -1;        // eventfd
+        uint32_t pieces = 0;      // single blocks on the device besides, of piece_bytes each
+        uint64_t piece_bytes = 0;
+        int doorbell = -1;  // eventfd
     };
 
     // Ends the session; returns when nothing touches the space any more.

@@ -4,6 +4,7 @@
 #include "base/check.hpp"
 #include "ciuic/vmm.h"
 #include "client/futex.hpp"
+#include "protocol/statistics.hpp"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -40,6 +41,10 @@ Embedded::Embedded(EmbeddedParts parts) : parts_(std::move(parts)) {
     facts_.chunk_bytes = traits.chunk_bytes;
     facts_.chunks = static_cast<uint32_t>(facts_.space.size() / traits.chunk_bytes);
     facts_.frames_max = traits.frames;
+    if (const Pieces* pieces = parts_.device->pieces()) {
+        facts_.pieces = pieces->count();
+        facts_.piece_bytes = pieces->piece_bytes();
+    }
 }
 
 Status Embedded::prepare() {
@@ -163,34 +168,8 @@ void Embedded::completed(SessionIndex, uint64_t ticket, Errc result) { reply(tic
 void Embedded::closed(SessionIndex) { closed_ = true; }
 
 void Embedded::publish() {
-    const SessionStats& stats = engine_->stats(session_);
-    wire::Statistics& page = engine_segment_.statistics();
-    const auto put = [](std::atomic<uint64_t>& word, uint64_t value) {
-        word.store(value, std::memory_order_relaxed);
-    };
-    put(page.faults, stats.faults);
-    put(page.write_faults, stats.write_faults);
-    put(page.stray_touches, stats.stray_touches);
-    put(page.fills, stats.fills);
-    put(page.fetches, stats.fetches);
-    put(page.evictions, stats.evictions);
-    put(page.evictions_clean, stats.evictions_clean);
-    put(page.recalls, stats.recalls);
-    put(page.prefetches, stats.prefetches);
-    put(page.prefetches_used, stats.prefetches_used);
-    put(page.prefetches_wasted, stats.prefetches_wasted);
-    put(page.store_bytes_written, stats.store_bytes_written);
-    put(page.store_bytes_read, stats.store_bytes_read);
-    put(page.tag_failures, stats.tag_failures);
-    put(page.write_failures, stats.write_failures);
-    put(page.chunks_lost, stats.chunks_lost);
-    put(page.stall_ns, stats.stall_ns);
-    for (size_t cause = 0; cause < causes; ++cause)
-        put(page.bytes_in_by_cause[cause], stats.bytes_in_by_cause[cause]);
-    put(page.chunks_promised, stats.chunks_promised);
-    put(page.chunks_promised_peak, stats.chunks_promised_peak);
-    put(page.frames, stats.frames);
-    put(page.frames_peak, stats.frames_peak);
+    static_assert(sizeof(wire::Statistics::bytes_in_by_cause) == causes * sizeof(uint64_t));
+    put_statistics(engine_segment_.statistics(), engine_->stats(session_));
 }
 
 }  // namespace ciuic

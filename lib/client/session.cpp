@@ -97,12 +97,15 @@ void ProgramSession::fill(ciuic_statistics& out) {
     out.abi_version = CIUIC_ABI_VERSION;
     out.mode = facts.mode;
     out.chunk_bytes = chunk_bytes();
-    out.budget_bytes = facts.frames_max * chunk_bytes();
+    out.budget_bytes = facts.frames_max * chunk_bytes() + facts.pieces * facts.piece_bytes;
     out.base_address = reinterpret_cast<uintptr_t>(base_);
     out.address_bytes = space_bytes_;
     out.allocated_bytes = get(in.chunks_promised) * chunk_bytes();
     out.allocated_bytes_peak = get(in.chunks_promised_peak) * chunk_bytes();
-    out.device_bytes = get(in.frames) * chunk_bytes();
+    // Out before in: the engine counts on meanwhile.
+    const uint64_t pieces_out = get(in.pieces_out);
+    out.device_bytes =
+        get(in.frames) * chunk_bytes() + (get(in.pieces_in) - pieces_out) * facts.piece_bytes;
     out.device_bytes_peak = get(in.frames_peak) * chunk_bytes();
     out.faults = get(in.faults);
     out.write_faults = get(in.write_faults);
@@ -124,6 +127,11 @@ void ProgramSession::fill(ciuic_statistics& out) {
     out.bytes_in_fault = get(in.bytes_in_by_cause[static_cast<size_t>(Cause::fault)]);
     out.bytes_in_acquire = get(in.bytes_in_by_cause[static_cast<size_t>(Cause::acquire)]);
     out.bytes_in_prefetch = get(in.bytes_in_by_cause[static_cast<size_t>(Cause::prefetch)]);
+    out.pieces_in = get(in.pieces_in);
+    out.pieces_out = pieces_out;
+    out.pieces_written = get(in.pieces_written);
+    out.gathers = get(in.gathers);
+    out.waits_expired = get(in.waits_expired);
     count_states(out);
 }
 
@@ -135,7 +143,8 @@ void ProgramSession::count_states(ciuic_statistics& out) {
     }
     for (uint32_t chunk = 0; chunk < end; ++chunk) switch (state_of(chunk)) {
         case ChunkState::empty: out.empty_bytes += chunk_bytes(); break;
-        case ChunkState::stored: out.store_bytes += chunk_bytes(); break;
+        case ChunkState::stored:
+        case ChunkState::scattered: out.store_bytes += chunk_bytes(); break;
         case ChunkState::lost: out.lost_bytes += chunk_bytes(); break;
         default: break;
         }

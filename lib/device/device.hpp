@@ -25,6 +25,7 @@
 
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "device/pieces.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -99,6 +100,10 @@ public:
 
     // Forgets a session: nothing of it is called again. Its frames have been closed.
     virtual void detach(SessionIndex session) = 0;
+
+    // The single blocks that it can show besides frames; null where it can not. Only a device that
+    // does not see writes has any.
+    virtual Pieces* pieces() { return nullptr; }
 
     // Moves waiting faults into `events`; returns how many. A fault is reported once; the same
     // chunk may be reported by several threads.

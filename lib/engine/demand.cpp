@@ -80,10 +80,8 @@ bool Engine::start_wanted_of(SessionIndex index) {
         switch (facts.state) {
         case ChunkState::empty:
         case ChunkState::stored:
-            if (!may_take_frame(session) ||
-                !(facts.state == ChunkState::empty ? start_fill(chunk, cause)
-                                                   : start_fetch(chunk, cause)))
-                return expire_wanted(index) || started;
+        case ChunkState::scattered:
+            if (!start_page_in(chunk, cause)) return expire_wanted(index) || started;
             break;
         case ChunkState::ready:
             if (!show_ready(chunk, facts.flags & ChunkFlags::write_wanted))
@@ -98,7 +96,9 @@ bool Engine::start_wanted_of(SessionIndex index) {
             break;
         case ChunkState::filling:
         case ChunkState::fetching:
-        case ChunkState::evicting: touch_moving(chunk, false); break;
+        case ChunkState::evicting:
+        case ChunkState::scattering:
+        case ChunkState::gathering: touch_moving(chunk, false); break;
         case ChunkState::vacant:
         case ChunkState::lost:
             if (cause == Cause::fault && !refuse(chunk)) return expire_wanted(index) || started;
@@ -110,6 +110,18 @@ bool Engine::start_wanted_of(SessionIndex index) {
         started = true;
     }
     return started;
+}
+
+// The least that serves whoever waits: a piece that is there, a new one, the whole chunk. False:
+// there is no room, or the device is busy.
+bool Engine::start_page_in(ChunkRef chunk, Cause cause) {
+    const ChunkRecord& facts = record(chunk);
+    if (is_fetchable(facts.state) && cause == Cause::fault) {
+        if (const auto piece = find_piece(chunk, facts.wanted_block)) return reveal_piece(*piece);
+        if (wants_piece(chunk, cause)) return start_piece(chunk);
+    }
+    if (!may_take_frame(session_at(chunk.session))) return false;
+    return facts.state == ChunkState::empty ? start_fill(chunk, cause) : start_fetch(chunk, cause);
 }
 
 // A wait for a frame that has lasted too long fails loudly rather than going on for ever.
@@ -128,6 +140,11 @@ bool Engine::expire_wanted(SessionIndex index) {
 
 // Answers whoever waits at the chunk with a failure, now and later. False: the device is busy.
 bool Engine::refuse(ChunkRef chunk) {
+    // What the program still has of the chunk keeps its bytes, out of the program's sight.
+    if (conceal_pieces(chunk, {}).error().code == Errc::busy) {
+        retry_wanted_ = true;
+        return false;
+    }
     record(chunk).flags |= ChunkFlags::poisoned;
     if (ports_.device.poison(chunk).error().code != Errc::busy) return true;
     retry_wanted_ = true;

@@ -4,25 +4,28 @@
 #include "base/check.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace ciuic {
 
 namespace {
 
-EngineOptions with_defaults(EngineOptions options, uint32_t frames) {
+EngineOptions with_defaults(EngineOptions options, uint32_t frames, uint32_t blocks) {
     if (options.free_frames_high == 0) {
         options.free_frames_high = std::clamp(frames / 16, 4u, frames / 2);
         options.free_frames_low = options.free_frames_high / 2;
     }
+    if (options.pieces_per_chunk_max == 0)
+        options.pieces_per_chunk_max = std::clamp(blocks / 4, 1u, limits::pieces_per_chunk_max);
     return options;
 }
 
 }  // namespace
 
 Engine::Engine(const EnginePorts& ports, const EngineOptions& options)
-    : ports_(ports), options_(with_defaults(options, ports.device.traits().frames)),
-      chunk_bytes_(ports.device.traits().chunk_bytes),
+    : ports_(ports), chunk_bytes_(ports.device.traits().chunk_bytes),
       blocks_(static_cast<uint32_t>(chunk_bytes_ / ports.store.block_bytes())),
+      options_(with_defaults(options, ports.device.traits().frames, blocks_)),
       frame_memory_(ports.device.traits().frames), heat_memory_(frame_memory_.size()),
       moves_(limits::moves_max), hash_memory_(size_t{limits::moves_max} * blocks_) {
     CIUIC_CHECK(ports.store.chunk_bytes() == chunk_bytes_);
@@ -32,6 +35,12 @@ Engine::Engine(const EnginePorts& ports, const EngineOptions& options)
     CIUIC_CHECK(options_.free_frames_high < frame_memory_.size());
     frames_ = FrameTable(frame_memory_);
     eviction_ = ClockEviction(heat_memory_);
+    if (const Pieces* pieces = ports.device.pieces()) {
+        CIUIC_CHECK(pieces->piece_bytes() == ports.store.block_bytes());
+        CIUIC_CHECK(!ports.device.traits().sees_writes);
+        piece_memory_.resize(pieces->count());
+        pieces_ = PieceTable(piece_memory_);
+    }
     free_moves_.reserve(moves_.size());
     for (uint32_t index = limits::moves_max; index-- > 0;) free_moves_.push_back(index);
     sessions_.resize(options_.sessions_max);
@@ -113,6 +122,7 @@ bool Engine::tick() {
     more |= advance_requests();
     more |= start_wanted();
     more |= plan_evictions();
+    more |= plan_pieces_out();
     more |= start_prefetches();
     ports_.store.flush();
     return more;
@@ -199,7 +209,25 @@ bool Engine::is_tag_right(ChunkRef chunk, uint32_t block, uint64_t content_hash)
            ports_.store.tags(place)[block];
 }
 
-void Engine::verify_session(SessionIndex index, uint32_t& frames_held, uint32_t& promised) const {
+// A chunk's pieces are its own, one per block. Returns how many.
+uint32_t Engine::verify_pieces(ChunkRef chunk) const {
+    const ChunkRecord& facts = session_at(chunk.session).chunks[chunk.chunk];
+    if (!holds(facts.copies, Copies::pieces)) return 0;
+    uint64_t blocks = 0;
+    uint32_t count = 0;
+    for (uint32_t index = facts.first_piece; index != none_index;
+         index = pieces_[PieceIndex{index}].next) {
+        const Piece& piece = pieces_[PieceIndex{index}];
+        CIUIC_CHECK(piece.held && piece.owner == chunk && piece.block < blocks_);
+        CIUIC_CHECK(++count <= options_.pieces_per_chunk_max);
+        blocks |= uint64_t{1} << piece.block % 64;
+    }
+    CIUIC_CHECK(count > 0 &&
+                (blocks_ > 64 || count == static_cast<uint32_t>(std::popcount(blocks))));
+    return count;
+}
+
+void Engine::verify_session(SessionIndex index, Held& held) const {
     const Session& session = session_at(index);
     uint32_t frames_here = 0;
     uint32_t promised_here = 0;
@@ -211,6 +239,7 @@ void Engine::verify_session(SessionIndex index, uint32_t& frames_held, uint32_t&
         if (facts.state != ChunkState::vacant) ++promised_here;
         if (is_moving(facts.state)) ++moving;
         if (facts.flags & ChunkFlags::wanted) ++wanted;
+        held.pieces += verify_pieces({index, ChunkIndex{chunk}});
         if (!has_frame(facts.state)) continue;
         ++frames_here;
         const Frame& frame = frames_[FrameIndex{facts.frame}];
@@ -220,21 +249,26 @@ void Engine::verify_session(SessionIndex index, uint32_t& frames_held, uint32_t&
     CIUIC_CHECK(frames_here == session.frames && moving == session.moves);
     CIUIC_CHECK(promised_here == session.promised && wanted == session.wanted);
     CIUIC_CHECK(session.promised <= session.chunks_max && session.frames <= session.frames_max);
-    frames_held += frames_here;
-    promised += promised_here;
+    held.frames += frames_here;
+    held.promised += promised_here;
 }
 
 void Engine::verify() const {
-    uint32_t frames_held = 0;
-    uint32_t promised = 0;
+    Held held;
     for (uint32_t index = 0; index < sessions_.size(); ++index)
-        if (sessions_[index]) verify_session(SessionIndex{index}, frames_held, promised);
-    CIUIC_CHECK(frames_held + frames_.free() == frames());
-    CIUIC_CHECK(promised == promised_);
+        if (sessions_[index]) verify_session(SessionIndex{index}, held);
     uint32_t evicting = 0;
-    for (const Move& move : moves_)
-        if (move.stage != MoveStage::idle && move.kind == MoveKind::evict) ++evicting;
-    CIUIC_CHECK(evicting == evicting_);
+    uint32_t pieces_leaving = 0;
+    for (const Move& move : moves_) {
+        if (move.stage == MoveStage::idle) continue;
+        if (move.kind == MoveKind::evict) ++evicting;
+        if (move.kind == MoveKind::piece_out) ++pieces_leaving;
+        if (move.kind == MoveKind::piece_in) ++held.pieces;  // not yet in its chunk's list
+    }
+    CIUIC_CHECK(held.frames + frames_.free() == frames());
+    CIUIC_CHECK(held.pieces + pieces_.free() == pieces_.pieces());
+    CIUIC_CHECK(held.promised == promised_);
+    CIUIC_CHECK(evicting == evicting_ && pieces_leaving == pieces_leaving_);
 }
 
 }  // namespace ciuic

@@ -19,6 +19,7 @@
 #include "engine/stats.hpp"
 #include "policy/clock_eviction.hpp"
 #include "residency/frame_table.hpp"
+#include "residency/piece_table.hpp"
 
 #include <memory>
 #include <optional>
@@ -33,6 +34,7 @@ struct EngineOptions {
     uint32_t free_frames_low = 0;
     uint32_t free_frames_high = 0;
     uint32_t prefetch_chunks_max = limits::prefetch_chunks_max;  // 0: no prefetch
+    uint32_t pieces_per_chunk_max = 0;                           // 0: a quarter of its blocks
     Nanos frame_deadline = limits::frame_deadline;
     uint32_t sessions_max = limits::sessions_max;
 };
@@ -90,6 +92,8 @@ public:
 
     uint32_t frames() const { return frames_.frames(); }
     uint32_t frames_free() const { return frames_.free(); }
+    uint32_t pieces() const { return pieces_.pieces(); }
+    uint32_t pieces_free() const { return pieces_.free(); }
     uint32_t chunks_promised() const { return promised_; }
     const SessionStats& stats(SessionIndex session) const;
     SessionStats total_stats() const;  // of all sessions, past ones included
@@ -116,6 +120,7 @@ private:
     bool start_wanted();
     bool start_wanted_of(SessionIndex index);
     bool expire_wanted(SessionIndex index);
+    bool start_page_in(ChunkRef chunk, Cause cause);
     bool refuse(ChunkRef chunk);
 
     // moves.cpp: what all moves share
@@ -147,9 +152,33 @@ private:
     void show_fetched(Move& move);
     void abort_fetch(Move& move);
     void retry_fetch(Move& move);
-    void lose_fetched(Move& move);
+    void lose(Move& move);
     bool show_ready(ChunkRef chunk, bool is_write);
     void note_shown(ChunkRef chunk, bool writable);
+
+    // scatter.cpp: single blocks
+    bool wants_piece(ChunkRef chunk, Cause cause);
+    std::optional<PieceIndex> find_piece(ChunkRef chunk, uint32_t block);
+    PieceRef piece_ref(PieceIndex piece) const;
+    void touch_scattered(ChunkRef chunk, uint32_t block, bool is_write);
+    bool start_piece(ChunkRef chunk);
+    void read_piece(Move& move);
+    void on_piece_read(Move& move, const Status& status);
+    void show_piece(Move& move);
+    void end_piece_in(Move& move, bool shown);
+    bool reveal_piece(PieceIndex piece);
+    Status conceal_pieces(ChunkRef chunk, std::span<std::byte> chunk_bytes);
+    void drop_piece(PieceIndex piece);
+    void drop_pieces(ChunkRef chunk);
+
+    // pieces_out.cpp
+    bool plan_pieces_out();
+    bool start_pieces_out(ChunkRef chunk, PieceIndex piece, Cause cause);
+    void take_piece_out(Move& move);
+    void write_piece(Move& move);
+    uint64_t tag_of_piece(const Move& move);
+    void on_piece_written(Move& move, const Status& status);
+    void end_piece_out(Move& move, bool gone);
 
     // evict.cpp
     bool start_evict(ChunkRef chunk, Cause cause);
@@ -193,15 +222,23 @@ private:
     std::span<uint64_t> hashes_of(const Move& move);
     TagBinding binding_of(ChunkRef chunk, Extent place);
     bool is_tag_right(ChunkRef chunk, uint32_t block, uint64_t content_hash);
-    void verify_session(SessionIndex index, uint32_t& frames_held, uint32_t& promised) const;
+    struct Held {  // what verify() has counted
+        uint32_t frames = 0;
+        uint32_t pieces = 0;
+        uint32_t promised = 0;
+    };
+    void verify_session(SessionIndex index, Held& held) const;
+    uint32_t verify_pieces(ChunkRef chunk) const;
 
     EnginePorts ports_;
-    EngineOptions options_;
     uint64_t chunk_bytes_;
     uint32_t blocks_;  // per chunk
+    EngineOptions options_;
     FrameTable frames_;
+    PieceTable pieces_;
     ClockEviction eviction_;
     std::vector<Frame> frame_memory_;
+    std::vector<Piece> piece_memory_;
     std::vector<FrameHeat> heat_memory_;
     std::vector<Move> moves_;
     std::vector<uint32_t> free_moves_;
@@ -210,9 +247,13 @@ private:
     SessionStats past_;            // of closed sessions
     uint32_t promised_ = 0;        // by all sessions
     uint32_t evicting_ = 0;        // eviction moves under way
+    uint32_t pieces_leaving_ = 0;  // piece_out moves under way
     uint32_t next_session_ = 0;    // whose waiting chunks are served first, round-robin
     uint64_t evictions_ = 0;       // counts frames that left, for refault distances
     bool under_pressure_ = false;  // free frames fell below low and are not yet at high
+    bool pieces_short_ = false;    // as under_pressure_, of pieces
+    uint32_t pieces_in_ = 0;       // counts pieces that came in, for how long one is gone; wraps
+    uint32_t piece_hand_ = 0;      // the piece that is looked at next
     bool retry_wanted_ = false;    // a device or a queue was busy
 };
 

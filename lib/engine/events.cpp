@@ -30,10 +30,14 @@ bool Engine::drain_store() {
     for (size_t index = 0; index < count; ++index) {
         const StoreCompletion& completion = completions[index];
         Move& move = moves_[completion.token / read_parts];
-        if (move.kind == MoveKind::evict)
-            on_written(move, completion.status);
-        else
-            on_read(move, static_cast<uint32_t>(completion.token % read_parts), completion.status);
+        const auto part = static_cast<uint32_t>(completion.token % read_parts);
+        switch (move.kind) {
+        case MoveKind::fetch: on_read(move, part, completion.status); break;
+        case MoveKind::evict: on_written(move, completion.status); break;
+        case MoveKind::piece_in: on_piece_read(move, completion.status); break;
+        case MoveKind::piece_out: on_piece_written(move, completion.status); break;
+        case MoveKind::fill: CIUIC_CHECK(!"a fill asks nothing of the store"); break;
+        }
     }
     return count > 0;
 }
@@ -47,6 +51,8 @@ bool Engine::drain_workers() {
         case MoveKind::fill: show_filled(move); break;
         case MoveKind::fetch: verify_fetched(move); break;
         case MoveKind::evict: on_hashed_for_evict(move); break;
+        case MoveKind::piece_in:
+        case MoveKind::piece_out: CIUIC_CHECK(!"pieces need no worker"); break;
         }
     }
     return count > 0;
@@ -71,9 +77,12 @@ void Engine::on_missing(ChunkRef chunk, uint32_t block, bool is_write) {
     case ChunkState::resident:
         if (!touch_resident(chunk, block, is_write)) want(chunk, block, is_write, Cause::fault);
         break;
+    case ChunkState::scattered: touch_scattered(chunk, block, is_write); break;
     case ChunkState::filling:
     case ChunkState::fetching:
-    case ChunkState::evicting: touch_moving(chunk, is_write); break;
+    case ChunkState::evicting:
+    case ChunkState::scattering:
+    case ChunkState::gathering: touch_moving(chunk, is_write); break;
     }
 }
 

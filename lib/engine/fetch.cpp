@@ -39,8 +39,11 @@ bool Engine::start_fetch(ChunkRef chunk, Cause cause) {
         end_move(move);
         return false;
     }
-    apply(chunk, ChunkEvent::fetch_start);
+    const bool gathers = record(chunk).state == ChunkState::scattered;
+    apply(chunk, gathers ? ChunkEvent::gather_start : ChunkEvent::fetch_start);
     ++session.stats.fetches;
+    // The program uses some of the chunk already: the whole is shown as soon as it is there.
+    if (gathers) move.demanded = true;
     const uint64_t block_bytes = ports_.store.block_bytes();
     // Whoever scans needs the whole chunk anyway.
     if (cause == Cause::fault && !session.streams.is_streaming() && blocks_ > 1 &&
@@ -103,6 +106,7 @@ void Engine::show_first_block(Move& move) {
 void Engine::verify_fetched(Move& move) {
     const std::span<const uint64_t> hashes = hashes_of(move);
     for (uint32_t block = 0; block < blocks_; ++block) {
+        if (find_piece(move.chunk, block)) continue;  // what was read there does not count
         if (is_tag_right(move.chunk, block, hashes[block])) continue;
         ++session_at(move.chunk.session).stats.tag_failures;
         return retry_fetch(move);
@@ -116,8 +120,11 @@ void Engine::show_fetched(Move& move) {
     if (facts.flags & ChunkFlags::doomed) return abort_fetch(move);
     const bool writable =
         !ports_.device.traits().sees_writes || (facts.flags & ChunkFlags::write_wanted);
+    const bool gathers = facts.state == ChunkState::gathering;
     if (move.demanded) {
-        const Status shown = ports_.device.reveal(chunk, move.frame, 0, chunk_bytes_, writable);
+        // From here to the end the pieces are out of the program's sight.
+        Status shown = conceal_pieces(chunk, move.bytes);
+        if (shown) shown = ports_.device.reveal(chunk, move.frame, 0, chunk_bytes_, writable);
         if (shown.error().code == Errc::busy) {
             move.stage = MoveStage::showing;
             retry_wanted_ = true;
@@ -128,7 +135,11 @@ void Engine::show_fetched(Move& move) {
     SessionStats& stats = session_at(chunk.session).stats;
     stats.bytes_in_by_cause[static_cast<size_t>(move.cause)] += chunk_bytes_;
     const Entry entry = entry_of(chunk, move.demanded ? Cause::fault : move.cause);
-    apply(chunk, move.demanded ? ChunkEvent::fetch_done_shown : ChunkEvent::fetch_done);
+    drop_pieces(chunk);
+    if (gathers) ++stats.gathers;
+    apply(chunk, gathers         ? ChunkEvent::gather_done
+                 : move.demanded ? ChunkEvent::fetch_done_shown
+                                 : ChunkEvent::fetch_done);
     hold_frame(chunk, entry);
     if (move.demanded) {
         end_wait(chunk);
@@ -137,11 +148,13 @@ void Engine::show_fetched(Move& move) {
     end_move(move);
 }
 
-// The store copy is untouched: the chunk is where it was.
+// The store copy is untouched: the chunk is where it was. Pieces that are out of the program's
+// sight come back to it at its next touch.
 void Engine::abort_fetch(Move& move) {
     const ChunkRef chunk = move.chunk;
     ports_.device.close(chunk, move.frame);
-    apply(chunk, ChunkEvent::fetch_abort);
+    const bool gathers = record(chunk).state == ChunkState::gathering;
+    apply(chunk, gathers ? ChunkEvent::gather_abort : ChunkEvent::fetch_abort);
     release_frame(chunk);
     end_wait(chunk);
     end_move(move);
@@ -151,7 +164,7 @@ void Engine::abort_fetch(Move& move) {
 // program sees already has been verified and is not written over.
 void Engine::retry_fetch(Move& move) {
     if (record(move.chunk).flags & ChunkFlags::doomed) return abort_fetch(move);
-    if (move.tries++ >= limits::io_retries_max) return lose_fetched(move);
+    if (move.tries++ >= limits::io_retries_max) return lose(move);
     move.read_failed = false;
     for (uint32_t part = move.first_shown ? 1 : 0; part < read_parts; ++part)
         if (part_of(move, part, ports_.store.block_bytes()).length_bytes > 0)
@@ -159,12 +172,19 @@ void Engine::retry_fetch(Move& move) {
     submit_reads(move);
 }
 
-void Engine::lose_fetched(Move& move) {
+// What was to come in, the whole chunk or a piece, cannot be read as it was written.
+void Engine::lose(Move& move) {
     const ChunkRef chunk = move.chunk;
-    ports_.device.close(chunk, move.frame);
-    apply(chunk, ChunkEvent::copy_lost);
-    release_frame(chunk);
     ChunkRecord& facts = record(chunk);
+    if (move.kind == MoveKind::fetch) {
+        ports_.device.close(chunk, move.frame);
+        release_frame(chunk);
+    } else {
+        ports_.device.pieces()->close(piece_ref(move.piece));
+        pieces_.give_back(move.piece);
+    }
+    drop_pieces(chunk);
+    apply(chunk, ChunkEvent::copy_lost);
     facts.flags &= static_cast<uint8_t>(~(ChunkFlags::kept | ChunkFlags::write_wanted));
     facts.place_first = facts.place_granules = 0;
     ports_.store.quarantine(move.place);

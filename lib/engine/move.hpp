@@ -5,6 +5,8 @@
 //   fill    zeroing -> showing
 //   fetch   reading -> hashing -> showing
 //   evict   hashing -> write_wanted -> writing
+//   piece_in    read_wanted -> reading -> showing
+//   piece_out   write_wanted -> writing -> showing (where the write failed)
 //
 // A stage ends when its completion arrives (store, worker) or, for *_wanted and showing, at the
 // next tick: those wait for a queue or for a device that is busy.
@@ -19,7 +21,7 @@
 
 namespace ciuic {
 
-enum class MoveKind : uint8_t { fill, fetch, evict };
+enum class MoveKind : uint8_t { fill, fetch, evict, piece_in, piece_out };
 
 enum class MoveStage : uint8_t {
     idle,          // the record is free
@@ -42,9 +44,11 @@ struct Move {
     uint8_t tries = 0;  // repeats after a failed tag or write
     ChunkRef chunk;
     FrameIndex frame;
+    PieceIndex piece;  // of piece_in and piece_out
     Extent place;
-    std::span<std::byte> bytes;         // the frame's
-    uint32_t first_block = none_index;  // read and shown first; none_index: the chunk as a whole
+    std::span<std::byte> bytes;         // the frame's, or the piece's
+    uint32_t first_block = none_index;  // read and shown first; none_index: the chunk as a whole.
+                                        // Of a piece: its block
     uint8_t parts_left = 0;             // bit per part still to be submitted
     uint8_t parts_flying = 0;           // bit per part the store has
     bool read_failed = false;

@@ -27,6 +27,7 @@ Move& Engine::begin_move(MoveKind kind, ChunkRef chunk, Cause cause) {
         ++session.evicting;
         ++evicting_;
     }
+    if (kind == MoveKind::piece_out) ++pieces_leaving_;
     Move& move = moves_[index];
     move = Move{};
     move.kind = kind;
@@ -49,6 +50,7 @@ void Engine::end_move(Move& move) {
         --session.evicting;
         --evicting_;
     }
+    if (move.kind == MoveKind::piece_out) --pieces_leaving_;
     move.stage = MoveStage::idle;
     free_moves_.push_back(static_cast<uint32_t>(&move - moves_.data()));
     record(chunk).move = none_index;
@@ -130,12 +132,13 @@ bool Engine::retry_moves() {
 }
 
 void Engine::advance(Move& move) {
-    if (move.stage == MoveStage::read_wanted) return submit_reads(move);
-    if (move.stage == MoveStage::write_wanted) return submit_write(move);
+    const bool shows = move.stage == MoveStage::showing;
     switch (move.kind) {
     case MoveKind::fill: return show_filled(move);
-    case MoveKind::fetch: return show_fetched(move);
-    case MoveKind::evict: return abort_evict(move);
+    case MoveKind::fetch: return shows ? show_fetched(move) : submit_reads(move);
+    case MoveKind::evict: return shows ? abort_evict(move) : submit_write(move);
+    case MoveKind::piece_in: return shows ? show_piece(move) : read_piece(move);
+    case MoveKind::piece_out: return shows ? end_piece_out(move, false) : write_piece(move);
     }
 }
 
@@ -175,6 +178,7 @@ bool Engine::give_up(ChunkRef chunk, bool keep_promise) {
         ports_.device.close(chunk, FrameIndex{facts.frame});
         release_frame(chunk);
     }
+    drop_pieces(chunk);
     release_place(chunk);
     facts.left_at = 0;
     if (keep_promise) lift_poison(chunk);

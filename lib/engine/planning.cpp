@@ -86,8 +86,7 @@ bool Engine::start_prefetches_of(SessionIndex index) {
     PrefetchProposal& ahead = session.ahead;
     while (ahead.count > 0 && has_prefetch_room(session)) {
         const ChunkRef chunk{index, ahead.first};
-        if (record(chunk).state == ChunkState::stored &&
-            !(record(chunk).flags & ChunkFlags::wanted)) {
+        if (is_fetchable(record(chunk).state) && !(record(chunk).flags & ChunkFlags::wanted)) {
             if (!start_fetch(chunk, Cause::prefetch)) break;
             ++session.stats.prefetches;
             started = true;

@@ -105,6 +105,7 @@ void Engine::acquire_chunk(ChunkRef chunk) {
     switch (facts.state) {
     case ChunkState::empty:
     case ChunkState::stored:
+    case ChunkState::scattered:
         if (facts.flags & ChunkFlags::wanted) return;
         want(chunk, 0, false, Cause::acquire);
         touch_stream(chunk);
@@ -114,7 +115,9 @@ void Engine::acquire_chunk(ChunkRef chunk) {
         break;
     case ChunkState::filling:
     case ChunkState::fetching:
-    case ChunkState::evicting: touch_moving(chunk, false); break;
+    case ChunkState::evicting:
+    case ChunkState::scattering:
+    case ChunkState::gathering: touch_moving(chunk, false); break;
     default: break;
     }
 }
@@ -143,7 +146,8 @@ bool Engine::advance_evict(SessionIndex index, Waiter& waiter) {
         advanced = true;
     }
     while (waiter.settled < waiter.cursor &&
-           chunks[ChunkIndex{waiter.settled}].state != ChunkState::evicting) {
+           chunks[ChunkIndex{waiter.settled}].state != ChunkState::evicting &&
+           chunks[ChunkIndex{waiter.settled}].state != ChunkState::scattering) {
         ++waiter.settled;
         advanced = true;
     }
@@ -156,8 +160,7 @@ bool Engine::advance_prefetch(SessionIndex index, Waiter& waiter) {
     const uint32_t before = waiter.cursor;
     while (waiter.cursor < waiter.end && has_prefetch_room(session)) {
         const ChunkRef chunk{index, ChunkIndex{waiter.cursor}};
-        if (record(chunk).state == ChunkState::stored &&
-            !(record(chunk).flags & ChunkFlags::wanted)) {
+        if (is_fetchable(record(chunk).state) && !(record(chunk).flags & ChunkFlags::wanted)) {
             if (!start_fetch(chunk, Cause::prefetch)) break;
             ++session.stats.prefetches;
         }

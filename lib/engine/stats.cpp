@@ -14,6 +14,10 @@ void SessionStats::add(const SessionStats& other) {
     recalls += other.recalls;
     prefetches += other.prefetches;
     prefetches_used += other.prefetches_used;
+    pieces_in += other.pieces_in;
+    pieces_out += other.pieces_out;
+    pieces_written += other.pieces_written;
+    gathers += other.gathers;
     prefetches_wasted += other.prefetches_wasted;
     store_bytes_written += other.store_bytes_written;
     store_bytes_read += other.store_bytes_read;

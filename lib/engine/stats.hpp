@@ -19,6 +19,10 @@ struct SessionStats {
     uint64_t evictions = 0;          // chunks that left the device
     uint64_t evictions_clean = 0;    // of these, without a write: the store copy was still valid
     uint64_t recalls = 0;            // evictions undone because the program came back
+    uint64_t pieces_in = 0;          // single blocks read back for chunks touched here and there
+    uint64_t pieces_out = 0;         // of these, gone again
+    uint64_t pieces_written = 0;     // of the gone, changed: written to the store
+    uint64_t gathers = 0;            // fetches that put a chunk together with its pieces
     uint64_t prefetches = 0;         // fetches started ahead of a touch
     uint64_t prefetches_used = 0;    // of these, touched later
     uint64_t prefetches_wasted = 0;  // of these, taken back untouched

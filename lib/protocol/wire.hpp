@@ -161,6 +161,10 @@ struct Statistics {
     std::atomic<uint64_t> evictions;
     std::atomic<uint64_t> evictions_clean;
     std::atomic<uint64_t> recalls;
+    std::atomic<uint64_t> pieces_in;
+    std::atomic<uint64_t> pieces_out;
+    std::atomic<uint64_t> pieces_written;
+    std::atomic<uint64_t> gathers;
     std::atomic<uint64_t> prefetches;
     std::atomic<uint64_t> prefetches_used;
     std::atomic<uint64_t> prefetches_wasted;
@@ -177,7 +181,7 @@ struct Statistics {
     std::atomic<uint64_t> frames;
     std::atomic<uint64_t> frames_peak;
 };
-static_assert(sizeof(Statistics) == 27 * 8 && sizeof(Statistics) <= page_bytes);
+static_assert(sizeof(Statistics) == 31 * 8 && sizeof(Statistics) <= page_bytes);
 
 struct EngineLayout {
     static constexpr uint64_t statistics_offset = page_bytes;

@@ -37,7 +37,9 @@ struct ChunkRecord {
     int64_t wanted_since_ns;  // when the program began to wait; 0 when it does not
     uint64_t left_at;         // the engine's count of evictions when this chunk last left
     uint32_t faults;
-    uint32_t reserved[3];
+    uint32_t first_piece;       // PieceIndex of the first of its pieces, where copies has any
+    uint32_t piece_left_block;  // the block whose piece left last, plus one; 0: none has
+    uint32_t piece_left_at;     // the engine's count of pieces that came in by then
 };
 static_assert(sizeof(ChunkRecord) == 64);
 static_assert(std::is_trivially_copyable_v<ChunkRecord> && std::is_standard_layout_v<ChunkRecord>);

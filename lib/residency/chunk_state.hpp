@@ -14,11 +14,20 @@
 //    |                  '--copy_lost_at_rest--.                                                 |
 //    '----------------------------------------'          evict_abort (the program has it again)-'
 //
+//   stored --piece_start--> scattering --piece_done--> scattered --gather_start--> gathering
+//          <--pieces_gone--  |   ^                      |   ^                      |  |  |
+//                            |   '----- piece_start ----'   '---- gather_abort ----'  |  |
+//                            '--copy_lost--> lost <------------------- copy_lost -----'  |
+//                                                            resident <-- gather_done ---'
+//
 //   `discard` leads from every settled state to vacant, `clear` to empty.
 //
 // A chunk has a set of valid copies, at most one per tier. A move makes its target valid at its
 // `done` event, never at its `start`, and only then is the source given up: an aborted move has
 // nothing to repair. A write invalidates every other copy.
+//
+// A scattered chunk has its truth in two tiers: the blocks that are in pieces, and in the store all
+// others. Of the store copy, the blocks that are in pieces do not count.
 #pragma once
 
 #include <array>
@@ -29,17 +38,20 @@
 namespace ciuic {
 
 enum class ChunkState : uint8_t {
-    vacant,    // no region owns it; an access is the program's error
-    empty,     // promised; reads as zero; no copy anywhere
-    filling,   // a frame is being zeroed
-    resident,  // the device copy is the program's
-    ready,     // the device copy is valid but not shown yet: a prefetch that waits to be touched
-    fetching,  // the bytes are on their way from the store
-    evicting,  // the device copy is frozen and on its way to the store
-    stored,    // only the store has it
-    lost,      // no valid copy is left; every access fails loudly
+    vacant,      // no region owns it; an access is the program's error
+    empty,       // promised; reads as zero; no copy anywhere
+    filling,     // a frame is being zeroed
+    resident,    // the device copy is the program's
+    ready,       // the device copy is valid but not shown yet: a prefetch that waits to be touched
+    fetching,    // the bytes are on their way from the store
+    evicting,    // the device copy is frozen and on its way to the store
+    stored,      // only the store has it
+    lost,        // no valid copy is left; every access fails loudly
+    scattered,   // some blocks are the program's, each in a piece; the store has the others
+    scattering,  // a piece is on its way in, or back to the store
+    gathering,   // the other blocks are on their way from the store, into a frame for all
 };
-inline constexpr size_t chunk_states = 9;
+inline constexpr size_t chunk_states = 12;
 
 enum class ChunkEvent : uint8_t {
     promise,           // a region takes the chunk
@@ -59,11 +71,17 @@ enum class ChunkEvent : uint8_t {
     drop,              // a ready frame is taken back: the store copy is valid
     clear,             // the bytes are given up: the chunk reads as zero
     discard,           // the region gives the chunk up
+    piece_start,       // a piece is to come in, or its bytes are to be written
+    piece_done,        // the piece is the program's
+    pieces_gone,       // no piece is left: the store has every block
+    gather_start,      // reading from the store starts, the pieces stay the program's
+    gather_done,       // read, put together with the pieces, and shown
+    gather_abort,      // the pieces are the program's as before
 };
-inline constexpr size_t chunk_events = 17;
+inline constexpr size_t chunk_events = 23;
 
-// The set of tiers that hold a valid copy.
-enum class Copies : uint8_t { none = 0, device = 1, store = 2, both = 3 };
+// The set of tiers that hold a valid copy. Pieces are a part of one, and outrank the store's.
+enum class Copies : uint8_t { none = 0, device = 1, store = 2, both = 3, pieces = 4, all = 7 };
 
 constexpr Copies with(Copies set, Copies more) {
     return static_cast<Copies>(static_cast<uint8_t>(set) | static_cast<uint8_t>(more));
@@ -87,31 +105,42 @@ inline constexpr auto transitions = [] {
     using C = Copies;
     // clang-format off
     return std::to_array<Transition>({
-        {vacant,   E::promise,          empty,    C::none,   C::none},
-        {empty,    E::fill_start,       filling,  C::none,   C::none},
-        {filling,  E::fill_done,        resident, C::device, C::none},
-        {filling,  E::fill_abort,       empty,    C::none,   C::none},
-        {stored,   E::fetch_start,      fetching, C::none,   C::none},
-        {fetching, E::fetch_done,       ready,    C::device, C::none},
-        {fetching, E::fetch_done_shown, resident, C::device, C::none},
-        {fetching, E::fetch_abort,      stored,   C::none,   C::none},
-        {fetching, E::copy_lost,        lost,     C::none,   C::store},
-        {ready,    E::show,             resident, C::none,   C::none},
-        {ready,    E::drop,             stored,   C::none,   C::device},
-        {resident, E::write,            resident, C::none,   C::store},
-        {resident, E::evict_start,      evicting, C::none,   C::none},
-        {evicting, E::evict_done,       stored,   C::store,  C::device},
-        {evicting, E::evict_abort,      resident, C::none,   C::none},
-        {empty,    E::clear,            empty,    C::none,   C::none},
-        {resident, E::clear,            empty,    C::none,   C::both},
-        {ready,    E::clear,            empty,    C::none,   C::both},
-        {stored,   E::clear,            empty,    C::none,   C::both},
-        {lost,     E::clear,            empty,    C::none,   C::none},
-        {empty,    E::discard,          vacant,   C::none,   C::none},
-        {resident, E::discard,          vacant,   C::none,   C::both},
-        {ready,    E::discard,          vacant,   C::none,   C::both},
-        {stored,   E::discard,          vacant,   C::none,   C::both},
-        {lost,     E::discard,          vacant,   C::none,   C::none},
+        {vacant,     E::promise,          empty,      C::none,   C::none},
+        {empty,      E::fill_start,       filling,    C::none,   C::none},
+        {filling,    E::fill_done,        resident,   C::device, C::none},
+        {filling,    E::fill_abort,       empty,      C::none,   C::none},
+        {stored,     E::fetch_start,      fetching,   C::none,   C::none},
+        {fetching,   E::fetch_done,       ready,      C::device, C::none},
+        {fetching,   E::fetch_done_shown, resident,   C::device, C::none},
+        {fetching,   E::fetch_abort,      stored,     C::none,   C::none},
+        {fetching,   E::copy_lost,        lost,       C::none,   C::store},
+        {ready,      E::show,             resident,   C::none,   C::none},
+        {ready,      E::drop,             stored,     C::none,   C::device},
+        {resident,   E::write,            resident,   C::none,   C::store},
+        {resident,   E::evict_start,      evicting,   C::none,   C::none},
+        {evicting,   E::evict_done,       stored,     C::store,  C::device},
+        {evicting,   E::evict_abort,      resident,   C::none,   C::none},
+        {stored,     E::piece_start,      scattering, C::none,   C::none},
+        {scattered,  E::piece_start,      scattering, C::none,   C::none},
+        {scattering, E::piece_done,       scattered,  C::pieces, C::none},
+        {scattering, E::pieces_gone,      stored,     C::none,   C::pieces},
+        {scattering, E::copy_lost,        lost,       C::none,   C::all},
+        {scattered,  E::gather_start,     gathering,  C::none,   C::none},
+        {gathering,  E::gather_done,      resident,   C::device, C::all},
+        {gathering,  E::gather_abort,     scattered,  C::none,   C::none},
+        {gathering,  E::copy_lost,        lost,       C::none,   C::all},
+        {empty,      E::clear,            empty,      C::none,   C::none},
+        {resident,   E::clear,            empty,      C::none,   C::both},
+        {ready,      E::clear,            empty,      C::none,   C::both},
+        {stored,     E::clear,            empty,      C::none,   C::both},
+        {lost,       E::clear,            empty,      C::none,   C::none},
+        {scattered,  E::clear,            empty,      C::none,   C::all},
+        {empty,      E::discard,          vacant,     C::none,   C::none},
+        {resident,   E::discard,          vacant,     C::none,   C::both},
+        {ready,      E::discard,          vacant,     C::none,   C::both},
+        {stored,     E::discard,          vacant,     C::none,   C::both},
+        {lost,       E::discard,          vacant,     C::none,   C::none},
+        {scattered,  E::discard,          vacant,     C::none,   C::all},
     });
     // clang-format on
 }();
@@ -130,10 +159,14 @@ constexpr bool is_consistent(ChunkState state, Copies copies) {
     case ChunkState::filling:
     case ChunkState::lost: return copies == Copies::none;
     case ChunkState::resident:
-    case ChunkState::evicting: return holds(copies, Copies::device);
+    case ChunkState::evicting:
+        return holds(copies, Copies::device) && !holds(copies, Copies::pieces);
     case ChunkState::ready: return copies == Copies::both;
     case ChunkState::fetching:
     case ChunkState::stored: return copies == Copies::store;
+    case ChunkState::scattering: return without(copies, Copies::pieces) == Copies::store;
+    case ChunkState::gathering:
+    case ChunkState::scattered: return copies == with(Copies::store, Copies::pieces);
     }
     return false;
 }
@@ -141,12 +174,20 @@ constexpr bool is_consistent(ChunkState state, Copies copies) {
 // A move is under way: the chunk cannot be given up until it has ended.
 constexpr bool is_moving(ChunkState state) {
     return state == ChunkState::filling || state == ChunkState::fetching ||
-           state == ChunkState::evicting;
+           state == ChunkState::evicting || state == ChunkState::scattering ||
+           state == ChunkState::gathering;
 }
 
-// The chunk has a frame (moving chunks included).
+// The chunk has a frame (while it moves from or to one, too).
 constexpr bool has_frame(ChunkState state) {
-    return state == ChunkState::resident || state == ChunkState::ready || is_moving(state);
+    return state == ChunkState::resident || state == ChunkState::ready ||
+           state == ChunkState::filling || state == ChunkState::fetching ||
+           state == ChunkState::evicting || state == ChunkState::gathering;
+}
+
+// A fetch may start from here.
+constexpr bool is_fetchable(ChunkState state) {
+    return state == ChunkState::stored || state == ChunkState::scattered;
 }
 
 const char* chunk_state_text(ChunkState state);
@@ -181,10 +222,12 @@ static_assert([] {
 // From every consistent set of copies, every transition leads to a consistent one.
 static_assert([] {
     for (const Transition& t : transitions)
-        for (const Copies before : {Copies::none, Copies::device, Copies::store, Copies::both})
+        for (uint8_t set = 0; set <= static_cast<uint8_t>(Copies::all); ++set) {
+            const auto before = static_cast<Copies>(set);
             if (is_consistent(t.from, before) &&
                 !is_consistent(t.to, with(without(before, t.given_up), t.gained)))
                 return false;
+        }
     return true;
 }());
 

@@ -80,6 +80,9 @@ const char* chunk_state_text(ChunkState state) {
     case ChunkState::evicting: return "evicting";
     case ChunkState::stored: return "stored";
     case ChunkState::lost: return "lost";
+    case ChunkState::scattered: return "scattered";
+    case ChunkState::scattering: return "scattering";
+    case ChunkState::gathering: return "gathering";
     }
     return "?";
 }

@@ -61,6 +61,7 @@ public:
     static constexpr uint32_t frames = 8;
     static constexpr uint32_t chunks = 24;
     static constexpr uint32_t workers = 4;
+    static constexpr uint32_t pieces = 8;  // where it has any
 
     virtual ~DeviceRig() = default;
     virtual std::string refusal() const = 0;  // why it cannot run here, or empty
@@ -128,6 +129,21 @@ protected:
     }
 
     std::unique_ptr<DeviceRig> rig_;
+};
+
+// What every adapter of device/pieces.hpp promises besides; the suite is in pieces_contract.cpp.
+class PiecesContract : public DeviceContract {
+protected:
+    Pieces& pieces() { return *device().pieces(); }
+    // The piece that the tests use for a block of a chunk: two chunks' first four blocks.
+    static PieceRef piece(uint32_t index, uint32_t block) {
+        return {chunk(index), block, PieceIndex{index % 2 * 4 + block}};
+    }
+    uint64_t piece_address(uint32_t block, uint64_t offset_bytes) {
+        return block * pieces().piece_bytes() + offset_bytes;
+    }
+    void show_piece(uint32_t index, uint32_t block);  // filled with word_of(index, ...)
+    std::span<std::byte> conceal_piece(uint32_t index, uint32_t block);
 };
 
 }  // namespace ciuic::test

@@ -54,10 +54,16 @@ public:
         constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
         arena_ = *Mapping::create_aligned(frames * chunk_bytes, 2 * MiB, protection, flags);
         space_ = *Mapping::create_aligned(chunks * chunk_bytes, 2 * MiB, protection, flags);
+        const uint64_t piece_bytes = chunk_bytes / 16;
+        pieces_ = *Mapping::create_aligned(pieces * piece_bytes, 2 * MiB, protection, flags);
         ::madvise(arena_.data(), arena_.size_bytes(), MADV_HUGEPAGE);
-        std::fill(arena_.bytes().begin(), arena_.bytes().end(), std::byte{0xee});
-        auto device = EmbeddedHostDevice::create(
-            {.arena = arena_.bytes(), .space = space_.bytes(), .chunk_bytes = chunk_bytes});
+        for (const Mapping* memory : {&arena_, &pieces_})
+            std::fill(memory->bytes().begin(), memory->bytes().end(), std::byte{0xee});
+        auto device = EmbeddedHostDevice::create({.arena = arena_.bytes(),
+                                                  .space = space_.bytes(),
+                                                  .chunk_bytes = chunk_bytes,
+                                                  .pieces = pieces_.bytes(),
+                                                  .piece_bytes = piece_bytes});
         if (!device.has_value()) {
             refusal_ = text_of(device.error());
             return;
@@ -90,6 +96,7 @@ private:
 
     Mapping arena_;
     Mapping space_;
+    Mapping pieces_;
     std::unique_ptr<EmbeddedHostDevice> device_;
     std::thread thread_;
 };
@@ -222,6 +229,11 @@ DeviceCase shared_case(const char* name, FrameKind kind, uint64_t chunk_bytes) {
 DeviceCase embedded_case(const char* name, uint64_t chunk_bytes) {
     return {name, [=] { return std::make_unique<EmbeddedRig>(chunk_bytes); }};
 }
+
+INSTANTIATE_TEST_SUITE_P(Host, PiecesContract,
+                         testing::Values(embedded_case("Embedded2M", 2 * MiB),
+                                         embedded_case("Embedded64K", 64 * KiB)),
+                         DeviceCaseName());
 
 INSTANTIATE_TEST_SUITE_P(
     Host, DeviceContract,

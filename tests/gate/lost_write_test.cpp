@@ -29,7 +29,7 @@ namespace ciuic {
 namespace {
 
 constexpr uint64_t chunk_bytes = 64 * KiB;
-constexpr uint64_t block_bytes = 16 * KiB;
+constexpr uint64_t block_bytes = 4 * KiB;
 constexpr uint32_t frames = 16;
 constexpr uint32_t chunks = 32;
 constexpr uint64_t space_bytes = chunks * chunk_bytes;
@@ -63,13 +63,17 @@ void evict_until_finished(EngineHost& host, const WriterResult& result) {
     for (uint64_t ticket = 0; !result.finished.load(); ++ticket) host.evict_all(ticket);
 }
 
-void judge(EngineHost& host, const WriterResult& result, bool naive) {
+void judge(EngineHost& host, const WriterResult& result, bool naive, bool has_pieces = false) {
     const SessionStats stats = host.stats();
-    std::printf("    %llu writes, %llu evictions (%llu clean, %llu recalled), %llu lost\n",
+    std::printf("    %llu writes, %llu evictions (%llu clean, %llu recalled), %llu pieces out "
+                "(%llu written), %llu gathers, %llu lost\n",
                 static_cast<unsigned long long>(result.writes.load()),
                 static_cast<unsigned long long>(stats.evictions),
                 static_cast<unsigned long long>(stats.evictions_clean),
                 static_cast<unsigned long long>(stats.recalls),
+                static_cast<unsigned long long>(stats.pieces_out),
+                static_cast<unsigned long long>(stats.pieces_written),
+                static_cast<unsigned long long>(stats.gathers),
                 static_cast<unsigned long long>(result.lost.load()));
     if (naive) {
         EXPECT_GT(result.lost.load(), 0u) << "the gate does not see lost writes";
@@ -77,24 +81,36 @@ void judge(EngineHost& host, const WriterResult& result, bool naive) {
     }
     EXPECT_EQ(result.lost.load(), 0u);
     EXPECT_GE(result.writes.load(), writes_wanted() / 2);
-    EXPECT_GE(stats.evictions, result.writes.load() / writes_per_eviction);
+    EXPECT_GE(stats.evictions + stats.pieces_out, result.writes.load() / writes_per_eviction);
     EXPECT_GT(stats.recalls, 0u) << "no eviction met a program that came back";
+    if (has_pieces) {
+        EXPECT_GT(stats.pieces_written, 0u);
+        EXPECT_GT(stats.gathers, 0u);
+    }
     EXPECT_GT(stats.store_bytes_written, 0u);
     EXPECT_EQ(stats.chunks_lost, 0u);
 }
 
-// Embedded: the writers are threads of this process.
-void run_embedded(bool naive) {
+// Embedded: the writers are threads of this process. With `pieces`, blocks that are touched alone
+// come and go by themselves.
+void run_embedded(bool naive, uint32_t pieces) {
     auto topology = machine_topology();
-    auto arena = create_arena(
-        *topology,
-        {.size_bytes = frames * chunk_bytes, .alignment_bytes = 2 * MiB, .node = 0, .lock = false});
+    auto arena = create_arena(*topology, {.size_bytes = frames * chunk_bytes +
+                                                        round_up(pieces * block_bytes, chunk_bytes),
+                                          .alignment_bytes = 2 * MiB,
+                                          .node = 0,
+                                          .lock = false});
     ASSERT_TRUE(arena.has_value());
     auto space = Mapping::create_aligned(space_bytes, 2 * MiB, PROT_READ | PROT_WRITE,
                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
     ASSERT_TRUE(space.has_value());
+    const std::span<std::byte> memory = arena->memory.bytes();
     auto device = EmbeddedHostDevice::create(
-        {.arena = arena->memory.bytes(), .space = space->bytes(), .chunk_bytes = chunk_bytes});
+        {.arena = memory.first(frames * chunk_bytes),
+         .space = space->bytes(),
+         .chunk_bytes = chunk_bytes,
+         .pieces = memory.subspan(frames * chunk_bytes, pieces * block_bytes),
+         .piece_bytes = block_bytes});
     if (!device && device.error().code == Errc::unsupported) GTEST_SKIP() << device.error().what;
     ASSERT_TRUE(device.has_value()) << device.error().what;
     NaiveDevice naive_device(**device);
@@ -105,11 +121,12 @@ void run_embedded(bool naive) {
     std::thread writers([&] { run_writers(space->bytes(), writer_options(naive), result); });
     evict_until_finished(*host, result);
     writers.join();
-    judge(*host, result, naive);
+    judge(*host, result, naive, pieces > 0);
 }
 
-TEST(LostWriteTest, EmbeddedLosesNone) { run_embedded(false); }
-TEST(LostWriteTest, EmbeddedNaiveOrderIsSeenToLose) { run_embedded(true); }
+TEST(LostWriteTest, EmbeddedLosesNone) { run_embedded(false, 0); }
+TEST(LostWriteTest, EmbeddedWithPiecesLosesNone) { run_embedded(false, 32); }
+TEST(LostWriteTest, EmbeddedNaiveOrderIsSeenToLose) { run_embedded(true, 0); }
 
 struct Meeting {  // in memory shared by the two processes
     std::atomic<int> uffd{-1};

@@ -48,8 +48,16 @@ enum class Mark : uint8_t {
     disconnected,    // the device said that the program is gone
     store_full,      // every place was promised
     closed_with_io,  // a session ended while its bytes were in flight
+    piece_in,        // a single block was read back
+    piece_clean,     // a piece left without a write
+    piece_written,   // a piece's bytes were written over their block
+    gathered,        // a chunk was put together with its pieces
+    piece_touched,   // the program met a piece that had been taken away for a while
+    doomed_in_scatter,
+    doomed_in_gather,
+    died_in_scatter,
 };
-inline constexpr size_t marks = 38;
+inline constexpr size_t marks = 46;
 static_assert(marks <= 64);
 const char* mark_text(Mark mark);
 

@@ -59,7 +59,15 @@ const char* mark_text(Mark mark) {
                                                           "poison_lifted",
                                                           "disconnected",
                                                           "store_full",
-                                                          "closed_with_io"};
+                                                          "closed_with_io",
+                                                          "piece_in",
+                                                          "piece_clean",
+                                                          "piece_written",
+                                                          "gathered",
+                                                          "piece_touched",
+                                                          "doomed_in_scatter",
+                                                          "doomed_in_gather",
+                                                          "died_in_scatter"};
     return texts[static_cast<size_t>(mark)];
 }
 

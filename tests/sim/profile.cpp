@@ -31,8 +31,8 @@ private:
 void draw_device(Draw& draw, Profile& profile) {
     SimDeviceOptions& device = profile.device;
     const uint64_t block_bytes = granule;
-    const uint64_t chunk_bytes = granule << draw.between(1, 2);
-    const bool shared = draw.coin(2, 3);
+    const bool shared = draw.coin(1, 2);
+    const uint64_t chunk_bytes = granule << draw.between(1, shared ? 2 : 3);
     device.traits.name = shared ? "sim-shared" : "sim-embedded";
     device.traits.frame_kind = "bytes";
     device.traits.frames = draw.between(limits::frames_min, draw.coin(1, 2) ? 10 : 16);
@@ -46,6 +46,10 @@ void draw_device(Draw& draw, Profile& profile) {
     profile.store.block_bytes = draw.coin(1, 4) ? chunk_bytes : block_bytes;
     if (profile.store.block_bytes > device.traits.reveal_bytes)
         profile.store.block_bytes = device.traits.reveal_bytes;
+    if (shared || draw.coin(1, 3)) return;
+    device.pieces = draw.between(1, 12);
+    device.piece_bytes = profile.store.block_bytes;
+    profile.engine.pieces_per_chunk_max = draw.between(1, 4);
 }
 
 void draw_programs(Draw& draw, Profile& profile) {

@@ -114,6 +114,7 @@ void SimClients::mark_death(const Program& facts) {
         case ChunkState::filling: marks_.hit(Mark::died_in_fill); break;
         case ChunkState::fetching: marks_.hit(Mark::died_in_fetch); break;
         case ChunkState::evicting: marks_.hit(Mark::died_in_evict); break;
+        case ChunkState::scattering: marks_.hit(Mark::died_in_scatter); break;
         default: break;
         }
     }

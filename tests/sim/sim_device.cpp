@@ -19,11 +19,13 @@ SimDevice::SimDevice(const SimDeviceOptions& options, Random random, Trace& trac
     : options_(options),
       blocks_(static_cast<uint32_t>(options.traits.chunk_bytes / options.traits.reveal_bytes)),
       all_blocks_((uint32_t{1} << blocks_) - 1), random_(random), trace_(trace),
-      memory_(options.traits.frames * options.traits.chunk_bytes + limits::granule_bytes),
-      frames_(options.traits.frames), programs_(options.sessions) {
+      memory_(options.traits.frames * options.traits.chunk_bytes +
+              options.pieces * options.piece_bytes + limits::granule_bytes),
+      frames_(options.traits.frames), pieces_(options.pieces), programs_(options.sessions) {
     if (blocks_ == 0 || blocks_ > 31) fail("a simulated chunk has 1 .. 31 blocks");
     const auto begin = reinterpret_cast<uintptr_t>(memory_.data());
     frames_begin_ = memory_.data() + (round_up(begin, limits::granule_bytes) - begin);
+    pieces_begin_ = frames_begin_ + options.traits.frames * options.traits.chunk_bytes;
     events_.reserve(events_max);
 }
 
@@ -133,6 +135,7 @@ Status SimDevice::reveal(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes
     if (facts.phase == Phase::opened)
         require_unused(chunk, frame_bytes(frame.value).subspan(offset_bytes, length_bytes),
                        "reveal", false);
+    require_pieces_hidden("reveal", chunk);
     CIUIC_TRY_STATUS(disturbed(chunk));
     const auto count = static_cast<uint32_t>(length_bytes / block_bytes);
     const uint32_t blocks = ((uint32_t{1} << count) - 1) << (offset_bytes / block_bytes);
@@ -198,6 +201,7 @@ void SimDevice::close(ChunkRef chunk, FrameIndex frame) {
 Status SimDevice::poison(ChunkRef chunk) {
     Chunk& facts = begin("poison", chunk, FrameIndex{none_index});
     if (facts.phase != Phase::closed) fail("poison: chunk %u is not closed", chunk.chunk.value);
+    require_pieces_hidden("poison", chunk);
     CIUIC_TRY_STATUS(disturbed(chunk));
     facts.poisoned = true;
     if (between_) between_->poisoned(chunk);
@@ -208,7 +212,11 @@ Status SimDevice::poison(ChunkRef chunk) {
 void SimDevice::unpoison(ChunkRef chunk) {
     Chunk& facts = begin("unpoison", chunk, FrameIndex{none_index});
     if (facts.phase != Phase::closed) fail("unpoison: chunk %u is not closed", chunk.chunk.value);
-    if (facts.poisoned) marks_.hit(Mark::poison_lifted);
+    if (facts.poisoned) {
+        // The machine lifts it by dropping whatever the program has there.
+        require_pieces_hidden("unpoison", chunk);
+        marks_.hit(Mark::poison_lifted);
+    }
     facts.poisoned = false;
 }
 
@@ -219,6 +227,9 @@ void SimDevice::detach(SessionIndex session) {
     for (uint32_t chunk = 0; chunk < program.chunks; ++chunk)
         if (program.table[chunk].phase != Phase::closed)
             fail("detach: chunk %u still has a frame", chunk);
+    for (const Piece& piece : pieces_)
+        if (piece.phase != Phase::closed && piece.user.session == session)
+            fail("detach: chunk %u still has a piece", piece.user.chunk.value);
     program.life = 0;
     const auto is_of = [&](const Pending& pending) {
         return pending.event.chunk.session == session;
@@ -245,6 +256,8 @@ size_t SimDevice::drain(std::span<DeviceEvent> events) {
 }
 
 Owner SimDevice::owner_of(const std::byte* data) const {
+    if (const Piece* piece = piece_at(data))
+        return {programs_[piece->user.session.value].life, piece->user.chunk.value};
     if (data < frames_begin_) return {};
     const auto frame = static_cast<uint64_t>(data - frames_begin_) / options_.traits.chunk_bytes;
     if (frame >= frames_.size() || !frames_[frame].held) return {};
@@ -253,6 +266,7 @@ Owner SimDevice::owner_of(const std::byte* data) const {
 }
 
 bool SimDevice::is_shown(std::span<const std::byte> bytes) const {
+    if (const Piece* piece = piece_at(bytes.data())) return piece->phase == Phase::shown;
     if (owner_of(bytes.data()).life == 0) return false;
     const auto offset_bytes = static_cast<uint64_t>(bytes.data() - frames_begin_);
     const Frame& frame = frames_[offset_bytes / options_.traits.chunk_bytes];
@@ -264,6 +278,10 @@ bool SimDevice::is_shown(std::span<const std::byte> bytes) const {
 }
 
 void SimDevice::count_read_fault(const std::byte* data) {
+    if (const Piece* piece = piece_at(data)) {
+        ++at(piece->user).read_faults;
+        return;
+    }
     const auto frame = static_cast<uint64_t>(data - frames_begin_) / options_.traits.chunk_bytes;
     if (data >= frames_begin_ && frame < frames_.size() && frames_[frame].held)
         ++at(frames_[frame].user).read_faults;
@@ -292,10 +310,22 @@ Access SimDevice::access(ChunkRef chunk, uint64_t offset_bytes, bool is_write) c
     const uint32_t block = static_cast<uint32_t>(offset_bytes / options_.traits.reveal_bytes);
     if ((facts.shown >> block) & 1)
         return !is_write || ((facts.writable >> block) & 1) ? Access::granted : Access::write;
+    if (shown_piece(chunk, offset_bytes)) return Access::granted;
     return facts.poisoned ? Access::failed : Access::missing;
 }
 
-std::byte* SimDevice::bytes_of(ChunkRef chunk) { return frame_bytes(at(chunk).frame).data(); }
+std::byte* SimDevice::byte_at(ChunkRef chunk, uint64_t offset_bytes) {
+    if (const Piece* piece = shown_piece(chunk, offset_bytes))
+        return piece_bytes_of(static_cast<uint32_t>(piece - pieces_.data())).data() +
+               offset_bytes % options_.piece_bytes;
+    return frame_bytes(at(chunk).frame).data() + offset_bytes;
+}
+
+uint64_t SimDevice::bytes_together(ChunkRef chunk, uint64_t offset_bytes) const {
+    const uint64_t unit =
+        shown_piece(chunk, offset_bytes) ? options_.piece_bytes : options_.traits.reveal_bytes;
+    return unit - offset_bytes % unit;
+}
 
 void SimDevice::report(ChunkRef chunk, uint64_t offset_bytes, bool is_write, Access why) {
     Pending pending;
@@ -305,6 +335,8 @@ void SimDevice::report(ChunkRef chunk, uint64_t offset_bytes, bool is_write, Acc
                      .chunk = chunk,
                      .offset_bytes = offset_bytes};
     if (why == Access::write) marks_.hit(Mark::write_fault);
+    for (const Piece& piece : pieces_)
+        if (piece.phase == Phase::concealed && piece.user == chunk) marks_.hit(Mark::piece_touched);
     const Chunk& facts = at(chunk);
     if (facts.phase == Phase::concealed && disk_ && disk_->reads_from(frame_bytes(facts.frame)))
         marks_.hit(Mark::recalled_in_write);

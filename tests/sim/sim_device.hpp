@@ -7,6 +7,8 @@
 // chunk block by block: shown or not, writable or not. Their accesses go straight to the frame's
 // bytes, also while the engine's calls are under way.
 //
+// Where it has pieces (sim_pieces.cpp), a program also sees single blocks of chunks without frames.
+//
 // Kinds: with sees_writes like the shared host device (conceal takes the right to write away,
 // reads go on), without it like the embedded one (conceal takes the bytes away).
 //
@@ -27,6 +29,8 @@ namespace ciuic::sim {
 struct SimDeviceOptions {
     DeviceTraits traits;
     bool conceals_reads = false;
+    uint32_t pieces = 0;
+    uint64_t piece_bytes = 0;
     uint32_t sessions = 1;
     uint32_t chunks = 1;  // per session, at most
     // Of each call, or of each event, out of chance_base.
@@ -45,7 +49,7 @@ enum class Access : uint8_t {
     failed,   // the chunk is poisoned
 };
 
-class SimDevice final : public Device, public FrameOwners {
+class SimDevice final : public Device, public Pieces, public FrameOwners {
 public:
     SimDevice(const SimDeviceOptions& options, Random random, Trace& trace);
 
@@ -64,7 +68,16 @@ public:
     Status poison(ChunkRef chunk) override;
     void unpoison(ChunkRef chunk) override;
     void detach(SessionIndex session) override;
+    Pieces* pieces() override { return options_.pieces > 0 ? this : nullptr; }
     size_t drain(std::span<DeviceEvent> events) override;
+
+    // Pieces
+    uint32_t count() const override { return options_.pieces; }
+    uint64_t piece_bytes() const override { return options_.piece_bytes; }
+    Result<std::span<std::byte>> open(const PieceRef& ref) override;
+    Status reveal(const PieceRef& ref) override;
+    Result<std::span<std::byte>> conceal(const PieceRef& ref) override;
+    void close(const PieceRef& ref) override;
 
     // FrameOwners
     Owner owner_of(const std::byte* data) const override;
@@ -75,7 +88,10 @@ public:
     void attach(SessionIndex session, uint32_t life, uint32_t chunks);
     void kill(SessionIndex session);  // calls for it begin to say `disconnected`
     Access access(ChunkRef chunk, uint64_t offset_bytes, bool is_write) const;
-    std::byte* bytes_of(ChunkRef chunk);
+    // Where the program finds the byte. Precondition: access() says granted.
+    std::byte* byte_at(ChunkRef chunk, uint64_t offset_bytes);
+    // Bytes from there on that it finds beside it.
+    uint64_t bytes_together(ChunkRef chunk, uint64_t offset_bytes) const;
     void report(ChunkRef chunk, uint64_t offset_bytes, bool is_write, Access why);
     // Changes whenever whoever waits at this place is woken.
     uint32_t wakes(ChunkRef chunk, uint64_t offset_bytes) const;
@@ -87,6 +103,7 @@ public:
     // Disturbed reads into the chunk's frame since it was opened last.
     uint32_t read_faults(ChunkRef chunk) const { return at(chunk).read_faults; }
     uint32_t frames_open() const { return frames_open_; }
+    uint32_t pieces_open() const { return pieces_open_; }
     void stop_faults();
 
     const FaultCounts& faults() const { return faults_; }
@@ -119,6 +136,11 @@ private:
         bool held = false;
         ChunkRef user;
     };
+    struct Piece {
+        Phase phase = Phase::closed;
+        ChunkRef user;
+        uint32_t block = 0;
+    };
 
     Chunk& at(ChunkRef chunk);
     const Chunk& at(ChunkRef chunk) const;
@@ -129,6 +151,11 @@ private:
     void require_unused(ChunkRef chunk, std::span<const std::byte> bytes, const char* call,
                         bool by_readers_too) const;
     std::span<std::byte> frame_bytes(uint32_t frame);
+    std::span<std::byte> piece_bytes_of(uint32_t piece);
+    Piece& begin(const char* call, const PieceRef& ref);
+    const Piece* shown_piece(ChunkRef chunk, uint64_t offset_bytes) const;
+    const Piece* piece_at(const std::byte* data) const;
+    void require_pieces_hidden(const char* call, ChunkRef chunk) const;
 
     SimDeviceOptions options_;
     uint32_t blocks_;
@@ -141,9 +168,12 @@ private:
     std::vector<std::byte> memory_;
     std::byte* frames_begin_;
     std::vector<Frame> frames_;
+    std::byte* pieces_begin_;
+    std::vector<Piece> pieces_;
     std::vector<Program> programs_;
     std::vector<Pending> events_;
     uint32_t frames_open_ = 0;
+    uint32_t pieces_open_ = 0;
     bool faulty_ = true;
     FaultCounts faults_;
     MarkSet marks_;

@@ -85,6 +85,8 @@ void SimClients::begin_giving_up(uint32_t index, RequestKind kind, ChunkRange ra
         case ChunkState::filling: marks_.hit(Mark::doomed_in_fill); break;
         case ChunkState::fetching: marks_.hit(Mark::doomed_in_fetch); break;
         case ChunkState::evicting: marks_.hit(Mark::doomed_in_evict); break;
+        case ChunkState::scattering: marks_.hit(Mark::doomed_in_scatter); break;
+        case ChunkState::gathering: marks_.hit(Mark::doomed_in_gather); break;
         default: break;
         }
         if (kind == RequestKind::clear)

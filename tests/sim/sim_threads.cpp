@@ -173,10 +173,9 @@ void SimClients::access(uint32_t index, uint32_t thread) {
             fail("program %u: acquired chunk %u was taken away", index, facts.chunk);
         return block(index, facts, answer);
     }
-    const auto block_words =
-        static_cast<uint32_t>(device_.traits().reveal_bytes / sizeof(uint64_t));
-    const uint32_t piece = std::min(
-        {facts.op.words - facts.done_words, piece_words, block_words - word % block_words});
+    const auto together =
+        static_cast<uint32_t>(device_.bytes_together(chunk, facts.offset_bytes) / sizeof(uint64_t));
+    const uint32_t piece = std::min({facts.op.words - facts.done_words, piece_words, together});
     if (device_.is_part_shown(chunk)) marks_.hit(Mark::read_in_part);
     if (facts.op.writes)
         write_piece(index, facts, word, piece);
@@ -189,7 +188,7 @@ void SimClients::access(uint32_t index, uint32_t thread) {
 
 void SimClients::read_piece(uint32_t index, const Thread& facts, uint32_t word, uint32_t words) {
     const ChunkRef chunk{programs_[index].session, ChunkIndex{facts.chunk}};
-    std::memcpy(buffer_.data(), device_.bytes_of(chunk) + word * sizeof(uint64_t),
+    std::memcpy(buffer_.data(), device_.byte_at(chunk, word * sizeof(uint64_t)),
                 words * sizeof(uint64_t));
     oracle_.check_read(index, facts.chunk, word, std::span(buffer_).first(words));
 }
@@ -208,7 +207,7 @@ void SimClients::write_piece(uint32_t index, Thread& facts, uint32_t word, uint3
         }
     }
     const ChunkRef chunk{program.session, ChunkIndex{facts.chunk}};
-    std::memcpy(device_.bytes_of(chunk) + word * sizeof(uint64_t), buffer_.data(),
+    std::memcpy(device_.byte_at(chunk, word * sizeof(uint64_t)), buffer_.data(),
                 words * sizeof(uint64_t));
     oracle_.wrote(index, facts.chunk, word, std::span(buffer_).first(words));
 }

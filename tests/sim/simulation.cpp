@@ -148,6 +148,9 @@ void Simulation::check_leaks() {
     if (engine_.frames_free() != engine_.frames() || device_.frames_open() != 0)
         fail("%u of %u frames are free after the last session", engine_.frames_free(),
              engine_.frames());
+    if (engine_.pieces_free() != engine_.pieces() || device_.pieces_open() != 0)
+        fail("%u of %u pieces are free after the last session", engine_.pieces_free(),
+             engine_.pieces());
     if (engine_.chunks_promised() != 0) fail("%u chunks stay promised", engine_.chunks_promised());
     if (disk_.in_flight() + workers_.under_way() + store_.in_flight() != 0)
         fail("work is under way after the last session");
@@ -196,6 +199,10 @@ RunReport Simulation::report() const {
     mark_if(total.prefetches_used > 0, Mark::prefetch_used);
     mark_if(total.prefetches_wasted > 0, Mark::prefetch_wasted);
     mark_if(total.write_failures > 0, Mark::write_refused);
+    mark_if(total.pieces_in > 0, Mark::piece_in);
+    mark_if(total.pieces_out > total.pieces_written, Mark::piece_clean);
+    mark_if(total.pieces_written > 0, Mark::piece_written);
+    mark_if(total.gathers > 0, Mark::gathered);
     if (total.chunks_lost < report.losses)
         fail("programs met %lu losses, the engine counts %lu", report.losses, total.chunks_lost);
     return report;

@@ -17,6 +17,8 @@ DEMAND = "lib/engine/demand.cpp"
 REQUESTS = "lib/engine/requests.cpp"
 ENGINE = "lib/engine/engine.cpp"
 PLANNING = "lib/engine/planning.cpp"
+SCATTER = "lib/engine/scatter.cpp"
+PIECES_OUT = "lib/engine/pieces_out.cpp"
 
 MUTANTS = [
     (EVICT, "if (is_pinned(chunk)) {", "if (false) {", "evicts pinned chunks"),
@@ -116,6 +118,51 @@ MUTANTS = [
      "        if (false)", "promises a chunk twice"),
     (PLANNING, "if (coming < options_.free_frames_low) under_pressure_ = true;", "",
      "never evicts ahead of need"),
+    (FETCH, "if (find_piece(move.chunk, block)) continue;", "",
+     "loses a chunk for damage under a piece"),
+    (FETCH, "Status shown = conceal_pieces(chunk, move.bytes);", "Status shown;",
+     "gathers under the program's hands"),
+    (FETCH, "if (gathers) move.demanded = true;", "", "gathers a chunk and does not show it"),
+    (FETCH, "    drop_pieces(chunk);\n    if (gathers)", "    if (gathers)",
+     "keeps the pieces of a gathered chunk"),
+    (DEMAND, "if (conceal_pieces(chunk, {}).error().code == Errc::busy) {", "if (false) {",
+     "poisons over a piece that the program sees"),
+    (MOVES, "    drop_pieces(chunk);\n    release_place", "    release_place",
+     "keeps the pieces of a chunk that was given up"),
+    (SCATTER, "if (is_tag_right(move.chunk, move.first_block, content_hash)) return "
+     "show_piece(move);",
+     "return show_piece(move);", "shows a piece without verifying it"),
+    (SCATTER, "if (record(move.chunk).flags & ChunkFlags::doomed) return "
+     "end_piece_in(move, false);\n"
+     "    const Status", "    const Status", "shows a piece of a chunk that was given up"),
+    (SCATTER, "    lift_poison(ref.chunk);\n", "", "shows a piece that is poisoned"),
+    (SCATTER, "    lift_poison(chunk);\n", "", "brings a piece into a poisoned chunk"),
+    (SCATTER, "if (facts.piece_left_block == facts.wanted_block + 1 &&", "if (false &&",
+     "lets two lone blocks push each other out for ever"),
+    (SCATTER, "std::memcpy(chunk_bytes.data() + ref.block * bytes.size(), bytes.data(), "
+     "bytes.size());",
+     "", "gathers without the pieces' bytes"),
+    (SCATTER, "if (!holds(facts.copies, Copies::pieces)) facts.first_piece = none_index;", "",
+     "starts a chunk's list of pieces at an old one"),
+    (SCATTER, "return count < options_.pieces_per_chunk_max;", "return true;",
+     "takes pieces without bound"),
+    (SCATTER, "if (move.tries++ >= limits::io_retries_max) return lose(move);\n    read_piece",
+     "return lose(move);\n    read_piece", "loses a chunk at the first failed read of a piece"),
+    (SCATTER, "    ports_.device.pieces()->close(ref);\n    pieces_.unlink", "    pieces_.unlink",
+     "frees a piece that the program still sees"),
+    (PIECES_OUT, "= ~tag_of_piece(move);", "= tag_of_piece(move);",
+     "trusts a block before its write has ended"),
+    (PIECES_OUT, "ports_.store.tags(move.place)[move.first_block] = tag_of_piece(move);", "",
+     "forgets the tag of a block that was written"),
+    (PIECES_OUT, "if (is_tag_right(move.chunk, ref.block, hash[0])) return "
+     "end_piece_out(move, true);",
+     "return end_piece_out(move, true);", "drops written pieces as if they were clean"),
+    (PIECES_OUT, "if (!concealed) return end_piece_out(move, false);",
+     "if (!concealed) return end_piece_out(move, true);", "drops a piece that the kernel pins"),
+    (PIECES_OUT, "    pieces_.keep(move.piece);\n", "",
+     "asks a block that was refused for good to leave again and again"),
+    (PIECES_OUT, "} else if (!doomed && !reveal_piece(move.piece)) {", "} else if (false) {",
+     "leaves whoever came meanwhile waiting"),
 ]
 
 # What survives because nothing can tell the difference, with the reason.

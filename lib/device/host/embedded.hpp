@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// EmbeddedHostDevice: the pager of its own process. Pages move between an arena of frames and the
-// program's address space (UFFDIO_MOVE): a page is in one of the two places, so taking it away
-// freezes it, and nothing is copied. One session only, index 0.
-//
-//   home    the frame's bytes lie at arena + frame * chunk_bytes; the engine may touch them
-//   lent    they lie in the space, at chunk * chunk_bytes; their place in the arena is a hole that
-//           nobody may touch: the toucher would wait for itself
-//   hollow  a forced close found parts in neither place, and the kernel had no memory to fill the
-//           gap: open() tries again
-//
-// Where the program itself discarded pages of a shown chunk (madvise), they read as zeros.
-// Never: register the arena with io_uring, or pin it otherwise (MOVE then says EBUSY).
+// EmbeddedHostDevice: the pager of its own process. Frames are lent to the program's address space
+// and taken back (lending_pool): what is taken back does not change any more, and nothing is
+// copied. One session only, index 0. The frame's bytes lie at arena + frame * chunk_bytes while it
+// is not lent, else in the space at chunk * chunk_bytes.
 //
 // Not here: where arena and space come from (client/compose), who calls drain() (engine).
 // Threads: one, the engine's. It serves faults of its own process: after create() nothing here
@@ -21,10 +13,13 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "device/device.hpp"
+#include "device/host/embedded_pieces.hpp"
+#include "device/host/lending_pool.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -37,6 +32,9 @@ struct EmbeddedHostOptions {
     // chunks * chunk_bytes of private anonymous address space, readable and writable, none touched.
     std::span<std::byte> space;
     uint64_t chunk_bytes = 0;  // both are aligned to this, to 2 MiB at most
+    // Memory for single blocks, like the arena; empty: the device shows whole chunks only.
+    std::span<std::byte> pieces = {};
+    uint64_t piece_bytes = 0;
 };
 
 class EmbeddedHostDevice final : public Device {
@@ -61,34 +59,26 @@ public:
     void unpoison(ChunkRef chunk) override;
     // After this, and after the destructor, every touch of the space raises SIGSEGV: never zeros.
     void detach(SessionIndex session) override;
+    Pieces* pieces() override { return pieces_ ? &*pieces_ : nullptr; }
     size_t drain(std::span<DeviceEvent> events) override;
 
 private:
-    enum class Place : uint8_t { home, lent, hollow };
-    struct Frame {
-        Place place = Place::home;
-        uint32_t user = none_index;  // the chunk that has it
-    };
-
     EmbeddedHostDevice(const EmbeddedHostOptions& options, UniqueFd uffd, UniqueFd pagemap);
 
-    Frame& frame_of(ChunkRef chunk, FrameIndex frame);
-    std::byte* home_of(FrameIndex frame) const;
+    uint32_t slot_of(ChunkRef chunk, FrameIndex frame) const;
     std::byte* shown_at(ChunkRef chunk) const;
     Status lend(ChunkRef chunk, FrameIndex frame);
-    Status fetch_home(ChunkRef chunk, FrameIndex frame);
-    Status move_chunk(std::byte* to, std::byte* from);
-    Status fill_holes(std::byte* begin);
     void wake(ChunkRef chunk);
 
-    std::span<std::byte> arena_;
     std::span<std::byte> space_;
     DeviceTraits traits_;
     uint64_t page_bytes_ = 0;
     UniqueFd uffd_;
     UniqueFd pagemap_;  // of this process: finds holes without touching them
-    std::vector<Frame> frames_;
-    std::vector<bool> poisoned_;  // by chunk: its marks must go before it can be shown again
+    LendingPool frames_;
+    std::optional<EmbeddedPieces> pieces_;
+    std::vector<uint32_t> users_;  // by frame: the chunk that has it
+    std::vector<bool> poisoned_;   // by chunk: its marks must go before it can be shown again
 };
 
 }  // namespace ciuic

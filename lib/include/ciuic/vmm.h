@@ -137,8 +137,8 @@ typedef struct ciuic_statistics {
     uint64_t allocated_bytes;      /* now; in whole chunks, as everything below */
     uint64_t allocated_bytes_peak;
     uint64_t device_bytes;         /* now on the device, or on the way in or out */
-    uint64_t device_bytes_peak;
-    uint64_t store_bytes;          /* now in the store only */
+    uint64_t device_bytes_peak;    /* in whole chunks */
+    uint64_t store_bytes;          /* now in the store only, single blocks of it aside */
     uint64_t empty_bytes;          /* now nowhere: never written since allocation or discard */
     uint64_t lost_bytes;           /* now lost: every access fails */
     uint64_t faults;               /* touches of absent memory that waited */
@@ -161,6 +161,11 @@ typedef struct ciuic_statistics {
     uint64_t bytes_in_fault;       /* brought in because they were touched, */
     uint64_t bytes_in_acquire;     /* acquired, */
     uint64_t bytes_in_prefetch;    /* or expected */
+    uint64_t pieces_in;            /* blocks read back alone: memory touched here and there */
+    uint64_t pieces_out;           /* of these, gone again */
+    uint64_t pieces_written;       /* of the gone, changed: written to the store */
+    uint64_t gathers;              /* fetches that put a chunk together with such blocks */
+    uint64_t waits_expired;        /* touches that got no device memory in time: SIGBUS */
 } ciuic_statistics;
 
 /*

@@ -14,15 +14,18 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <map>
 #include <string>
 #include <vector>
 
 namespace ciuic::test {
 
-class ScriptedDevice final : public Device {
+class ScriptedDevice final : public Device, public Pieces {
 public:
-    ScriptedDevice(uint32_t frames, uint64_t chunk_bytes, uint64_t reveal_bytes, bool sees_writes)
-        : memory(frames * chunk_bytes) {
+    ScriptedDevice(uint32_t frames, uint64_t chunk_bytes, uint64_t reveal_bytes, bool sees_writes,
+                   uint32_t pieces, uint64_t piece_bytes)
+        : memory(frames * chunk_bytes), piece_memory(pieces * piece_bytes), pieces_(pieces),
+          piece_bytes_(piece_bytes) {
         traits_.name = "scripted";
         traits_.frames = frames;
         traits_.chunk_bytes = chunk_bytes;
@@ -32,7 +35,9 @@ public:
     }
 
     std::vector<std::byte> memory;
-    std::vector<std::string> calls;  // "open 3", "reveal 3 rw", ...
+    std::vector<std::byte> piece_memory;
+    std::vector<std::string> calls;  // "open 3", "reveal 3 rw", "open piece 3.1", ...
+    std::map<std::pair<uint32_t, uint32_t>, uint32_t> open_pieces;  // by chunk and block
     std::deque<DeviceEvent> events;
     uint32_t busy = 0;           // so many of the next reveals and restores say busy
     uint32_t refused_opens = 0;  // so many of the next opens say no_memory
@@ -89,6 +94,31 @@ public:
     }
     void unpoison(ChunkRef chunk) override { note("unpoison", chunk); }
     void detach(SessionIndex) override { calls.emplace_back("detach"); }
+    Pieces* pieces() override { return pieces_ > 0 ? this : nullptr; }
+
+    uint32_t count() const override { return pieces_; }
+    uint64_t piece_bytes() const override { return piece_bytes_; }
+    Result<std::span<std::byte>> open(const PieceRef& ref) override {
+        if (refused_opens > 0 && refused_opens--) return Error{Errc::no_memory, 0, "scripted"};
+        note("open", ref);
+        open_pieces[{ref.chunk.chunk.value, ref.block}] = ref.piece.value;
+        return bytes(ref.piece);
+    }
+    Status reveal(const PieceRef& ref) override {
+        if (busy > 0 && busy--) return Error{Errc::busy, 0, "scripted"};
+        note("reveal", ref);
+        return {};
+    }
+    Result<std::span<std::byte>> conceal(const PieceRef& ref) override {
+        if (pinned) return Error{Errc::busy, 0, "scripted"};
+        note("conceal", ref);
+        return bytes(ref.piece);
+    }
+    void close(const PieceRef& ref) override {
+        note("close", ref);
+        open_pieces.erase({ref.chunk.chunk.value, ref.block});
+    }
+
     size_t drain(std::span<DeviceEvent> out) override {
         const size_t moved = std::min(out.size(), events.size());
         std::copy_n(events.begin(), moved, out.begin());
@@ -101,11 +131,19 @@ private:
     std::span<std::byte> bytes(FrameIndex frame) {
         return std::span(memory).subspan(frame.value * traits_.chunk_bytes, traits_.chunk_bytes);
     }
+    std::span<std::byte> bytes(PieceIndex piece) {
+        return std::span(piece_memory).subspan(piece.value * piece_bytes_, piece_bytes_);
+    }
+    void note(const std::string& call, const PieceRef& ref) {
+        note(call + " piece", ref.chunk, "." + std::to_string(ref.block));
+    }
     void note(const std::string& call, ChunkRef chunk, const std::string& how = "") {
         calls.push_back(call + " " + std::to_string(chunk.chunk.value) + how);
     }
 
     DeviceTraits traits_;
+    uint32_t pieces_;
+    uint64_t piece_bytes_;
 };
 
 // Works when told to; until then a move stays in its stage.
@@ -142,8 +180,15 @@ protected:
     static constexpr uint32_t frames = 8;
     static constexpr uint32_t chunks = 32;
 
-    explicit EngineRig(bool sees_writes = true)
-        : device(frames, chunk_bytes, sees_writes ? block_bytes : chunk_bytes, sees_writes) {
+    explicit EngineRig(bool sees_writes = true, uint32_t pieces = 0,
+                       const EngineOptions& options = {})
+        : device(frames, chunk_bytes, sees_writes ? block_bytes : chunk_bytes, sees_writes, pieces,
+                 block_bytes),
+          engine{{device, store, workers, clock, *this}, options} {
+        open_session();
+    }
+
+    void open_session() {
         SessionOptions options;
         options.records = records;
         options.words = {states, pins};
@@ -199,7 +244,7 @@ protected:
     ManualClock clock;
     SwapStore store{disk, clock, store_options()};
     HeldWorkers workers;
-    Engine engine{{device, store, workers, clock, *this}, {}};
+    Engine engine;
     std::vector<ChunkRecord> records = std::vector<ChunkRecord>(chunks);
     std::vector<std::atomic<uint32_t>> states = std::vector<std::atomic<uint32_t>>(chunks);
     std::vector<std::atomic<uint32_t>> pins = std::vector<std::atomic<uint32_t>>(chunks);
@@ -221,6 +266,48 @@ private:
 class BlindEngineRig : public EngineRig {
 protected:
     BlindEngineRig() : EngineRig(false) {}
+};
+
+// A blind one with room for eight single blocks, three of a chunk.
+class PiecesEngineRig : public EngineRig {
+protected:
+    static constexpr uint32_t pieces = 8;
+    static constexpr uint32_t blocks = chunk_bytes / block_bytes;
+
+    explicit PiecesEngineRig(uint32_t count = pieces)
+        : EngineRig(false, count, {.prefetch_chunks_max = 0, .pieces_per_chunk_max = 3}) {}
+
+    // A chunk that only the store has; block b is filled with value + b.
+    void store_chunk(uint32_t chunk, uint8_t value) {
+        put(chunk, value);
+        for (uint32_t block = 0; block < blocks; ++block)
+            std::memset(bytes(chunk) + block * block_bytes, value + static_cast<int>(block),
+                        block_bytes);
+        evict_fully(chunk);
+        device.calls.clear();
+        disk.requests.clear();
+        disk.faults.clear();
+    }
+    void touch_block(uint32_t chunk, uint32_t block) {
+        device.touch(chunk, false, block * block_bytes);
+        settle();
+    }
+    // The piece's bytes, or null.
+    std::byte* piece(uint32_t chunk, uint32_t block) {
+        const auto found = device.open_pieces.find({chunk, block});
+        if (found == device.open_pieces.end()) return nullptr;
+        return device.piece_memory.data() + found->second * block_bytes;
+    }
+    bool piece_is(uint32_t chunk, uint32_t block, uint8_t value) {
+        const std::byte* begin = piece(chunk, block);
+        return begin && std::all_of(begin, begin + block_bytes,
+                                    [&](std::byte byte) { return byte == std::byte{value}; });
+    }
+    bool block_is(uint32_t chunk, uint32_t block, uint8_t value) {
+        const std::byte* begin = bytes(chunk) + block * block_bytes;
+        return std::all_of(begin, begin + block_bytes,
+                           [&](std::byte byte) { return byte == std::byte{value}; });
+    }
 };
 
 }  // namespace ciuic::test

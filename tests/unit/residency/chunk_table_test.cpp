@@ -12,8 +12,6 @@
 namespace ciuic {
 namespace {
 
-constexpr std::array all_copies{Copies::none, Copies::device, Copies::store, Copies::both};
-
 class ChunkTableTest : public ::testing::Test {
 protected:
     void put(ChunkState state, Copies copies) {
@@ -39,8 +37,9 @@ using ChunkTableDeathTest = ChunkTableTest;
 template <typename Visit> void for_each_situation(Visit visit) {
     for (size_t state = 0; state < chunk_states; ++state)
         for (size_t event = 0; event < chunk_events; ++event)
-            for (const Copies copies : all_copies)
-                if (is_consistent(static_cast<ChunkState>(state), copies))
+            for (uint8_t set = 0; set <= static_cast<uint8_t>(Copies::all); ++set)
+                if (const auto copies = static_cast<Copies>(set);
+                    is_consistent(static_cast<ChunkState>(state), copies))
                     visit(static_cast<ChunkState>(state), static_cast<ChunkEvent>(event), copies);
 }
 
