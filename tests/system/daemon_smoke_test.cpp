@@ -4,6 +4,7 @@
 #include "device/host/client_side.hpp"
 #include "protocol/request_ring.hpp"
 #include "protocol/socket.hpp"
+#include "tests/support/huge_pages.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -19,6 +20,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -133,6 +135,10 @@ protected:
         std::string pattern = testing::TempDir() + "ciuic-smoke-XXXXXX";
         ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
         directory_ = pattern;
+        if (std::string(GetParam()) == "hugetlb") {
+            huge_pages_ = std::make_unique<test::HugePages>(budget_chunks);
+            if (!huge_pages_->refusal().empty()) GTEST_SKIP() << huge_pages_->refusal();
+        }
         start_daemon();
     }
     void TearDown() override {
@@ -204,6 +210,7 @@ protected:
         return nlohmann::json::parse(file);
     }
 
+    std::unique_ptr<test::HugePages> huge_pages_;
     std::string directory_;
     Pipe to_client_;
     Pipe from_client_;
