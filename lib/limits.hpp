@@ -48,6 +48,8 @@ inline constexpr uint32_t pieces_min = 32;
 inline constexpr uint32_t moves_max = 64;
 inline constexpr uint32_t io_depth_max = 32;
 static_assert(io_depth_max <= moves_max);
+// What work ahead of need and requests leave to what the program waits for.
+inline constexpr uint32_t moves_for_demand = moves_max / 4;
 // Workers' jobs: at most one per move.
 inline constexpr uint32_t jobs_max = moves_max;
 

@@ -12,13 +12,6 @@
 
 namespace ciuic {
 
-namespace {
-
-// Moves that taking pieces out leaves to the program's own needs.
-constexpr uint32_t moves_kept_for_demand = limits::moves_max / 4;
-
-}  // namespace
-
 // One piece goes, or all from there on for a request. False: nothing has gone or is on its way.
 bool Engine::start_pieces_out(ChunkRef chunk, PieceIndex piece, Cause cause) {
     if (free_moves_.empty()) return false;
@@ -70,9 +63,8 @@ void Engine::on_piece_written(Move& move, const Status& status) {
     ++stats.write_failures;
     const bool doomed = record(move.chunk).flags & ChunkFlags::doomed;
     if (!doomed && move.tries++ < limits::io_retries_max) return write_piece(move);
-    // The place is not to be trusted with this block again: the piece leaves with its whole chunk,
-    // which then gets another place.
-    pieces_.keep(move.piece);
+    // The piece leaves with its whole chunk, which then gets another place.
+    pieces_.mark_refused(move.piece);
     end_piece_out(move, false);
 }
 
@@ -105,16 +97,15 @@ bool Engine::plan_pieces_out() {
     if (coming() >= high || pieces_.pieces() == 0) pieces_short_ = false;
     bool started = false;
     for (uint32_t step = 0; step < pieces_.pieces() && pieces_short_ && coming() < high; ++step) {
-        if (free_moves_.size() <= moves_kept_for_demand) break;
+        if (free_moves_.size() <= limits::moves_for_demand) break;
         const PieceIndex piece{piece_hand_};
         piece_hand_ = piece_hand_ + 1 == pieces_.pieces() ? 0 : piece_hand_ + 1;
         const Piece& facts = pieces_[piece];
-        if (!facts.held || facts.kept) continue;
+        if (!facts.held || facts.refused) continue;
         const ChunkRecord& owner = record(facts.owner);
         if (owner.state != ChunkState::scattered || (owner.flags & ChunkFlags::wanted)) continue;
         started |= start_pieces_out(facts.owner, piece, Cause::pressure);
     }
-    if (pieces_short_ && !started) retry_wanted_ = true;
     return started;
 }
 

@@ -10,8 +10,6 @@ namespace ciuic {
 
 namespace {
 
-// Moves that prefetching leaves to the program's own needs.
-constexpr uint32_t moves_kept_for_demand = limits::moves_max / 4;
 // Proposals asked for in one tick, when those before could not be taken.
 constexpr uint32_t proposals_per_plan = 4;
 // A session at its own limit keeps this many frames free.
@@ -65,7 +63,7 @@ void Engine::touch_stream(ChunkRef chunk) {
 
 bool Engine::has_prefetch_room(const Session& session) const {
     return frames_.free() > std::max(1u, options_.free_frames_low / 2) &&
-           free_moves_.size() > moves_kept_for_demand &&
+           free_moves_.size() > limits::moves_for_demand &&
            session.frames + session_slack < session.frames_max;
 }
 

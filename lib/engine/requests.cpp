@@ -14,8 +14,6 @@ namespace {
 // Chunks that one request touches in one tick: giving up 16 chunks of 4 KiB pages takes 8 ms.
 constexpr uint32_t chunks_per_turn = 16;
 constexpr uint32_t closing_chunks_per_turn = 64;
-// Moves that requests for eviction and prefetch leave to the program's own needs.
-constexpr uint32_t moves_kept_for_others = limits::moves_max / 4;
 
 }  // namespace
 
@@ -141,7 +139,7 @@ bool Engine::advance_evict(SessionIndex index, Waiter& waiter) {
     const ChunkTable& chunks = session_at(index).chunks;
     bool advanced = false;
     for (uint32_t turn = 0; turn < chunks_per_turn && waiter.cursor < waiter.end; ++turn) {
-        if (free_moves_.size() <= moves_kept_for_others) break;
+        if (free_moves_.size() <= limits::moves_for_demand) break;
         start_evict({index, ChunkIndex{waiter.cursor++}}, Cause::request);
         advanced = true;
     }
@@ -168,7 +166,7 @@ bool Engine::advance_prefetch(SessionIndex index, Waiter& waiter) {
     }
     // Out of moves is a matter of moments; out of frames is an answer.
     const bool only_moves_lack =
-        waiter.cursor < waiter.end && free_moves_.size() <= moves_kept_for_others;
+        waiter.cursor < waiter.end && free_moves_.size() <= limits::moves_for_demand;
     if (!only_moves_lack) complete(index, waiter, Errc::ok);
     return waiter.cursor != before || !only_moves_lack;
 }

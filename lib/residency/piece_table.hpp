@@ -18,7 +18,7 @@ struct Piece {
     uint32_t block = 0;          // of the owner
     uint32_t next = none_index;  // of the same owner, or among the free pieces
     bool held = false;           // a block has it
-    bool kept = false;           // held, and to leave only together with its whole chunk
+    bool refused = false;        // its block did not take its bytes: it leaves with its chunk only
 };
 
 class PieceTable {
@@ -33,7 +33,7 @@ public:
     // Precondition: free() > 0.
     PieceIndex take(ChunkRef owner, uint32_t block);
     void give_back(PieceIndex piece);
-    void keep(PieceIndex piece) { at(piece).kept = true; }
+    void mark_refused(PieceIndex piece) { at(piece).refused = true; }
 
     // A chunk's pieces are a list; `first` is its head, kept in the chunk's record.
     void link(uint32_t& first, PieceIndex piece);

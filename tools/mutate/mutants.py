@@ -159,7 +159,7 @@ MUTANTS = [
      "return end_piece_out(move, true);", "drops written pieces as if they were clean"),
     (PIECES_OUT, "if (!concealed) return end_piece_out(move, false);",
      "if (!concealed) return end_piece_out(move, true);", "drops a piece that the kernel pins"),
-    (PIECES_OUT, "    pieces_.keep(move.piece);\n", "",
+    (PIECES_OUT, "    pieces_.mark_refused(move.piece);\n", "",
      "asks a block that was refused for good to leave again and again"),
     (PIECES_OUT, "} else if (!doomed && !reveal_piece(move.piece)) {", "} else if (false) {",
      "leaves whoever came meanwhile waiting"),

@@ -52,6 +52,8 @@ public:
             pollfd entry{listener_.get(), POLLIN, 0};
             ASSERT_EQ(::poll(&entry, 1, 10'000), 1);
             socket = *accept_socket(listener_.get());
+            // Now: some of the processes that get here do not live to clean up.
+            std::filesystem::remove_all(directory_);
             ReceivedFds none;
             ASSERT_TRUE(receive_message(socket.get(), hello, none, patience).has_value());
             const std::array<int, 4> fds{memory.get(), engine.fd(), client.fd(), doorbell.get()};

@@ -34,10 +34,10 @@ TEST(PieceTableTest, KeepsAListPerChunk) {
             const PieceIndex piece = table.take(chunk, step % 32);
             EXPECT_EQ(table[piece].owner, chunk);
             EXPECT_EQ(table[piece].block, step % 32);
-            EXPECT_FALSE(table[piece].kept);
+            EXPECT_FALSE(table[piece].refused);
             table.link(first[owner], piece);
             ASSERT_TRUE(held[owner].insert(piece.value).second) << "step " << step;
-            if (random.chance(1, 4)) table.keep(piece);
+            if (random.chance(1, 4)) table.mark_refused(piece);
         } else if (!held[owner].empty()) {
             const auto which = static_cast<long>(random.below(held[owner].size()));
             const PieceIndex piece{*std::next(held[owner].begin(), which)};
