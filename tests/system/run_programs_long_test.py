@@ -106,7 +106,7 @@ class RunProgramsTest(RunTest):
 
     def test_xz(self):
         text = self.scratch / "text"
-        write_text(text, 32, 8)
+        write_text(text, 16, 16)
         total = self.compare(["xz", "-9", "--threads=1", "--stdout", text], 336)
         self.assert_budget_was_half(total, 336)
 

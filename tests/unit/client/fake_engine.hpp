@@ -98,7 +98,6 @@ private:
     }
     void await_ring() {
         engine_.page().sleeping.store(1, std::memory_order_seq_cst);
-        std::atomic_thread_fence(std::memory_order_seq_cst);
         if (reader_.is_empty() && !stopping_) {
             pollfd entry{doorbell_.get(), POLLIN, 0};
             ::poll(&entry, 1, -1);
