@@ -43,6 +43,7 @@ siginfo_t TakenSignals::wait() const {
 CommandStart start_command(const std::string& path, const std::vector<std::string>& arguments,
                            const TakenSignals& signals) {
     std::vector<char*> pointers;
+    pointers.reserve(arguments.size() + 1);
     for (const std::string& argument : arguments)
         pointers.push_back(const_cast<char*>(argument.c_str()));
     pointers.push_back(nullptr);

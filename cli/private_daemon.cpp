@@ -52,6 +52,7 @@ std::vector<std::string> arguments_of(const RunOptions& options, const std::stri
     ::sigprocmask(SIG_SETMASK, &mask, nullptr);
     ::fcntl(ready_fd, F_SETFD, 0);
     std::vector<char*> pointers;
+    pointers.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) pointers.push_back(argument.data());
     pointers.push_back(nullptr);
     ::execv(pointers[0], pointers.data());

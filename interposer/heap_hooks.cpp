@@ -13,6 +13,7 @@
 #include <cstring>
 #include <dlfcn.h>
 
+// NOLINTBEGIN(bugprone-reserved-identifier): glibc's own names
 extern "C" {
 void* __libc_malloc(size_t);
 void __libc_free(void*);
@@ -20,6 +21,7 @@ void* __libc_calloc(size_t, size_t);
 void* __libc_realloc(void*, size_t);
 void* __libc_memalign(size_t, size_t);
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace ciuic::interposer {
 namespace {

@@ -84,8 +84,8 @@ void ProgramSession::abandon_in_child() {
     connection_->close_inherited();
     // The addresses are not the child's, but must not become anybody else's either: inherited
     // pointers are told from others by where they point.
-    ::mmap(base_, space_bytes_, PROT_NONE,
-           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    (void)::mmap(base_, space_bytes_, PROT_NONE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 }
 
 void ProgramSession::fill(ciuic_statistics& out) {

@@ -20,10 +20,12 @@ int main(void)
 }
 #else
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): glibc's own names */
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *memory, size_t size);
 extern void __libc_free(void *memory);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 static atomic_bool counting;
 static atomic_uint calls;

@@ -125,6 +125,26 @@ TEST_F(BlindEvictTest, ComparesWithWhatThePlaceHolds) {
     EXPECT_EQ(bytes(0)[chunk_bytes - 1], std::byte{2});
 }
 
+// Not even where it could leave without a write: it would have to come in again at once.
+TEST_F(BlindEvictTest, AChunkThatIsTouchedWhileItIsComparedStays) {
+    promise(0, 1);
+    put(0, 1);
+    evict_fully(0);
+    device.touch(0);
+    settle();
+    workers.held = true;
+    evict(0);
+    settle();
+    ASSERT_EQ(state(0), ChunkState::evicting);
+    device.touch(0);
+    settle();
+    workers.held = false;
+    settle();
+    EXPECT_EQ(state(0), ChunkState::resident);
+    EXPECT_EQ(stats().recalls, 1u);
+    EXPECT_EQ(stats().evictions, 1u);
+}
+
 TEST_F(EvictTest, ARefusedWriteTakesAnotherPlaceAndNeverTheOldOneAgain) {
     promise(0, 1);
     put(0, 1);
