@@ -113,15 +113,14 @@ void Engine::on_written(Move& move, const Status& status) {
     if (status) {
         session.stats.store_bytes_written += chunk_bytes_;
         if (!move.recalled) return finish_evict(move, false);
-        // The place holds what was frozen. Only a device that compares at the next eviction can
-        // tell whether that is still so.
-        if (!ports_.device.traits().sees_writes) facts.flags |= ChunkFlags::kept;
+        // The place holds what was frozen; the next eviction compares whether that is still so.
+        facts.flags |= ChunkFlags::kept;
         return abort_evict(move);
     }
     ++session.stats.write_failures;
     ports_.store.quarantine(move.place);
     facts.place_first = facts.place_granules = 0;
-    if (move.recalled || move.tries++ >= limits::io_retries_max) return abort_evict(move);
+    if (move.tries++ >= limits::io_retries_max) return abort_evict(move);
     const auto place = ports_.store.allocate();
     if (!place) return abort_evict(move);
     move.place = *place;

@@ -214,14 +214,13 @@ bool Engine::show_ready(ChunkRef chunk, bool is_write) {
     return true;
 }
 
-// From now on the program may write where `writable`: the store copy does not count any more. A
-// device that sees writes has just let one through, so the place is stale; one that does not leaves
-// it to the eviction to compare.
+// From now on the program may write where `writable`: the store copy does not count any more. What
+// the place holds stays known, and the eviction compares: bytes written again as they were are not
+// written to the disk.
 void Engine::note_shown(ChunkRef chunk, bool writable) {
     if (!writable) return;
     ChunkRecord& facts = record(chunk);
     if (holds(facts.copies, Copies::store)) apply(chunk, ChunkEvent::write);
-    if (ports_.device.traits().sees_writes) facts.flags &= static_cast<uint8_t>(~ChunkFlags::kept);
     facts.flags &= static_cast<uint8_t>(~ChunkFlags::write_wanted);
 }
 

@@ -37,13 +37,9 @@ MUTANTS = [
      "writes bytes without their tags"),
     (EVICT, "if (!move.recalled) return finish_evict(move, false);",
      "return finish_evict(move, false);", "gives up the frame of a recalled chunk"),
-    (EVICT, "if (!ports_.device.traits().sees_writes) facts.flags |= ChunkFlags::kept;",
-     "facts.flags |= ChunkFlags::kept;", "keeps a place although writes go unseen from now on"),
     (EVICT, "ports_.store.quarantine(move.place);", "ports_.store.release(move.place);",
      "hands a place that refused a write out again"),
     (EVICT, "facts.place_first = facts.place_granules = 0;", "", "keeps a quarantined place"),
-    (EVICT, "if (move.recalled || move.tries++ >= limits::io_retries_max)",
-     "if (move.tries++ >= limits::io_retries_max)", "writes on after a recall"),
     (EVICT, "    ports_.device.close(chunk, move.frame);\n    facts.flags |= ChunkFlags::kept;",
      "    facts.flags |= ChunkFlags::kept;", "frees a frame that the program still sees"),
     (EVICT, "facts.flags |= ChunkFlags::kept;\n    facts.left_at",
@@ -74,8 +70,6 @@ MUTANTS = [
      "lets the program write before the chunk has arrived"),
     (FETCH, "if (holds(facts.copies, Copies::store)) apply(chunk, ChunkEvent::write);", "",
      "keeps the store copy valid after a write"),
-    (FETCH, "if (ports_.device.traits().sees_writes) facts.flags &= "
-     "static_cast<uint8_t>(~ChunkFlags::kept);", "", "keeps a place that a write made stale"),
     (FETCH, "ports_.store.quarantine(move.place);", "ports_.store.release(move.place);",
      "hands out a place again that lost its bytes"),
     (FETCH, "if (!refuse(chunk)) want(chunk, 0, false, Cause::fault);\n    end_move(move);",
@@ -169,4 +163,10 @@ MUTANTS = [
 EXPLAINED = {
     "binds new bytes to the old generation":
         "tags are in memory and each holds its bytes' hash: stale bytes fail it in any generation",
+    "evicts what somebody waits for":
+        "whoever waits recalls the chunk from its move: slower, never wrong",
+    "shows a chunk that was given up":
+        "its program's request is not answered yet, and the chunk is closed when the move ends",
+    "reads a chunk again that was given up":
+        "a few reads more; the chunk is given up when the move ends",
 }

@@ -76,6 +76,7 @@ TEST(Memory, RegionsAreNotAllocations) {
     ProgramSession& session = *fake.session;
     for (int round = 0; round < 2; ++round) {
         std::vector<ciuic_region*> regions;
+        regions.reserve(4);
         for (int index = 0; index < 4; ++index) regions.push_back(*session.create_region(chunk, 0));
         EXPECT_EQ(session.create_region(chunk, 0).error().code, Errc::no_memory);
         const void* address = session.address_of(regions[2]->first);

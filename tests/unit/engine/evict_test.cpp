@@ -107,6 +107,19 @@ TEST_F(EvictTest, AFirstWriteMakesTheStoreCopyInvalid) {
     EXPECT_TRUE(all_bytes_are(0, 9));
 }
 
+TEST_F(EvictTest, AWriteOfTheSameBytesCostsNoWriteToTheDisk) {
+    promise(0, 1);
+    put(0, 1);
+    evict_fully(0);
+    device.touch(0, true);
+    settle();
+    ASSERT_EQ(record(0).copies, Copies::device);
+    std::memset(bytes(0), 1, chunk_bytes);
+    evict_fully(0);
+    EXPECT_EQ(stats().evictions_clean, 1u);
+    EXPECT_EQ(stats().store_bytes_written, chunk_bytes);
+}
+
 TEST_F(BlindEvictTest, ComparesWithWhatThePlaceHolds) {
     promise(0, 1);
     put(0, 1);
@@ -154,10 +167,12 @@ TEST_F(EvictTest, ARefusedWriteTakesAnotherPlaceAndNeverTheOldOneAgain) {
     settle();
     EXPECT_EQ(state(0), ChunkState::stored);
     EXPECT_EQ(stats().write_failures, 1u);
-    EXPECT_NE(disk.requests.front().offset_bytes, disk.requests.back().offset_bytes);
+    const uint64_t refused = disk.requests.front().offset_bytes;
+    EXPECT_NE(disk.requests.back().offset_bytes, refused);
     device.touch(0);
     settle();
     EXPECT_TRUE(all_bytes_are(0, 1));
+    while (const auto place = store.allocate()) EXPECT_NE(place->offset_bytes(), refused);
 }
 
 TEST_F(EvictTest, ADiskThatRefusesEveryWriteCostsNoByte) {
