@@ -88,6 +88,15 @@ TEST_F(FetchTest, AnotherChunksBytesAreRefused) {
     EXPECT_EQ(state(0), ChunkState::lost);
 }
 
+TEST_F(FetchTest, APlaceThatLostItsBytesIsNeverUsedAgain) {
+    const uint32_t place = record(0).place_first;
+    damage(0);
+    device.touch(0);
+    settle();
+    ASSERT_EQ(state(0), ChunkState::lost);
+    while (const auto other = store.allocate()) EXPECT_NE(other->first_granule, place);
+}
+
 TEST_F(FetchTest, ALostChunkRefusesEveryLaterTouch) {
     damage(0);
     device.touch(0);
