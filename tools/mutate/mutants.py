@@ -167,6 +167,10 @@ EXPLAINED = {
         "whoever waits recalls the chunk from its move: slower, never wrong",
     "shows a chunk that was given up":
         "its program's request is not answered yet, and the chunk is closed when the move ends",
+    "evicts to the end what was given up":
+        "one write more; the chunk is given up when the move ends",
+    "forgets that a waiter wants to write":
+        "one fault more: the chunk is shown read-only, and the write is reported",
     "reads a chunk again that was given up":
         "a few reads more; the chunk is given up when the move ends",
 }
