@@ -171,6 +171,8 @@ EXPLAINED = {
         "one write more; the chunk is given up when the move ends",
     "forgets that a waiter wants to write":
         "one fault more: the chunk is shown read-only, and the write is reported",
+    "lets a write through unseen":
+        "one fault more: the chunk is shown as it was, and the write is reported",
     "reads a chunk again that was given up":
         "a few reads more; the chunk is given up when the move ends",
 }
