@@ -52,8 +52,13 @@ pid_t start_self(const std::vector<std::string>& arguments, int fd,
     argv.push_back(nullptr);
     // Built before the fork: the child of a process with threads may not allocate.
     std::vector<std::string> added;
-    for (const auto& [name, value] : environment) added.push_back(name + "=" + value);
+    added.reserve(environment.size());
+    for (const auto& [name, value] : environment) {
+        added.push_back(name);
+        added.back().append("=").append(value);
+    }
     std::vector<char*> variables;
+    variables.reserve(added.size());
     for (std::string& variable : added) variables.push_back(variable.data());
     for (char** variable = ::environ; *variable != nullptr; ++variable)
         variables.push_back(*variable);

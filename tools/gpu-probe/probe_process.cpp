@@ -124,7 +124,7 @@ std::filesystem::path injected_library() {
     std::error_code error;
     const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
     if (error) throw Unavailable("cannot read /proc/self/exe: " + error.message());
-    const auto library = self.parent_path() / "libgpu-probe-inject.so";
+    auto library = self.parent_path() / "libgpu-probe-inject.so";
     if (!std::filesystem::exists(library, error))
         throw Unavailable(library.string() + " is missing; it is built beside this program");
     return library;
@@ -139,7 +139,7 @@ std::string injection_trace() {
                                     {"CIUIC_GPU_PROBE_INJECT_FD", std::to_string(CHILD_FD)}});
     ::close(fds[1]);
     bool timed_out = false;
-    const std::string trace =
+    std::string trace =
         read_until(fds[0], std::chrono::steady_clock::now() + HELPER_PATIENCE, &timed_out);
     ::close(fds[0]);
     const std::string how =

@@ -236,7 +236,7 @@ protected:
     }
 
     // Opens, allocates two chunks, and gives them to `use`.
-    template <typename Use> static void run(std::function<void(FakeDaemon&)> act, Use use) {
+    template <typename Use> static void run(const std::function<void(FakeDaemon&)>& act, Use use) {
         test::die_by_bad_access();
         FakeDaemon daemon;
         daemon.start([act](FakeDaemon& d) {

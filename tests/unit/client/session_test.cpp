@@ -66,6 +66,7 @@ TEST(HitPath, NoAcquireSucceedsOnAChunkThatLeaves) {
     engine.start(bring_in, evict_one);
 
     std::vector<std::thread> workers;
+    workers.reserve(threads);
     std::atomic<uint64_t> wrong{0};
     for (int worker = 0; worker < threads; ++worker)
         workers.emplace_back([&, own = Random(seed + 1 + static_cast<uint64_t>(worker))]() mutable {

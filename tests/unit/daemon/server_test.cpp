@@ -151,6 +151,7 @@ TEST_F(ServerTest, EndsSilentHandshakes) {
 // it (one user may have 14 of 16), be refused, leave, connect.
 TEST_F(ServerTest, BoundsTheNumberOfClients) {
     std::vector<Client> clients;
+    clients.reserve(14);
     for (int count = 0; count < 14; ++count) clients.push_back(running_client());
     auto pair = socket_pair();
     ASSERT_TRUE(pair);

@@ -127,6 +127,26 @@ TEST_F(PiecesOutTest, SomeStayFreeUnderPressure) {
     }
 }
 
+// Goal: a block that was refused for good is not written again and again. Method: pieces of as many
+// chunks as there are; the disk refuses the first that has to go, once; then others need pieces.
+TEST_F(PiecesOutTest, ARefusedPieceIsLeftAlone) {
+    constexpr uint32_t count = 16;
+    promise(0, 2 * count);
+    for (uint32_t chunk = 0; chunk < 2 * count; chunk += 2) store_chunk(chunk, 10);
+    const uint64_t tries = (limits::io_retries_max + 1) * (limits::io_retries_max + 1);
+    for (uint32_t chunk = 0; chunk < 2 * count; chunk += 2) {
+        // The last piece is read, then the first is to make room.
+        if (chunk == 2 * (pieces - 1))
+            for (uint64_t request = 1; request <= tries; ++request)
+                disk.faults[disk.requests.size() + request] = {IoFault::Kind::fail, EIO};
+        touch_block(chunk, 1);
+        std::memset(piece(chunk, 1), 99, block_bytes);
+    }
+    EXPECT_EQ(stats().write_failures, limits::io_retries_max + 1);
+    EXPECT_GE(stats().pieces_written, count - pieces);
+    EXPECT_TRUE(piece_is(0, 1, 99));
+}
+
 TEST_F(PiecesOutTest, AClosedSessionGivesEverythingBack) {
     promise(0, 2);
     store_chunk(0, 10);

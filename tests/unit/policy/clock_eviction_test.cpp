@@ -34,6 +34,7 @@ protected:
         std::vector<FrameIndex> victims(wanted);
         victims.resize(policy.choose(frames, only, victims));
         std::vector<uint32_t> numbers;
+        numbers.reserve(victims.size());
         for (const FrameIndex frame : victims) numbers.push_back(frame.value);
         return numbers;
     }
