@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Chunks that the program waits for: a queue per session, in order of arrival, linked through the
-// records so that it needs no memory. Sessions are served round-robin.
+// records so that it needs no memory. Whose queue is next: sharing.cpp.
 #include "base/check.hpp"
 #include "engine/engine.hpp"
 
@@ -56,20 +56,16 @@ std::optional<ChunkRef> Engine::pop_wanted(SessionIndex index) {
     return chunk;
 }
 
-bool Engine::start_wanted() {
-    bool started = false;
-    const auto count = static_cast<uint32_t>(sessions_.size());
-    const uint32_t first = next_session_;
-    for (uint32_t turn = 0; turn < count; ++turn) {
-        const uint32_t index = (first + turn) % count;
-        if (!sessions_[index] || sessions_[index]->wanted == 0) continue;
-        if (!started) next_session_ = (index + 1) % count;
-        started |= start_wanted_of(SessionIndex{index});
-    }
-    return started;
+// Whether serving the chunk takes the disk.
+bool Engine::needs_read(ChunkRef chunk) {
+    const ChunkRecord& facts = record(chunk);
+    if (!is_fetchable(facts.state)) return false;
+    return static_cast<Cause>(facts.cause) != Cause::fault ||
+           !find_piece(chunk, facts.wanted_block);
 }
 
-// Serves the head of the queue while there are frames and moves for it.
+// Serves the head of the queue while there are frames and moves for it, up to and with the first
+// chunk that has to be read.
 bool Engine::start_wanted_of(SessionIndex index) {
     Session& session = session_at(index);
     bool started = false;
@@ -77,11 +73,13 @@ bool Engine::start_wanted_of(SessionIndex index) {
         const ChunkRef chunk{index, ChunkIndex{session.wanted_first}};
         ChunkRecord& facts = record(chunk);
         const auto cause = static_cast<Cause>(facts.cause);
+        const bool reads = needs_read(chunk);
         switch (facts.state) {
         case ChunkState::empty:
         case ChunkState::stored:
         case ChunkState::scattered:
-            if (!start_page_in(chunk, cause)) return expire_wanted(index) || started;
+            if ((reads && !may_read(session)) || !start_page_in(chunk, cause))
+                return expire_wanted(index) || started;
             break;
         case ChunkState::ready:
             if (!show_ready(chunk, facts.flags & ChunkFlags::write_wanted))
@@ -108,6 +106,7 @@ bool Engine::start_wanted_of(SessionIndex index) {
         const auto popped = pop_wanted(index);
         CIUIC_CHECK(popped == chunk);
         started = true;
+        if (reads) break;
     }
     return started;
 }

@@ -44,6 +44,7 @@ Engine::Engine(const EnginePorts& ports, const EngineOptions& options)
     free_moves_.reserve(moves_.size());
     for (uint32_t index = limits::moves_max; index-- > 0;) free_moves_.push_back(index);
     sessions_.resize(options_.sessions_max);
+    sheltered_.resize(options_.sessions_max);
 }
 
 Result<SessionIndex> Engine::open_session(const SessionOptions& options) {
@@ -51,8 +52,12 @@ Result<SessionIndex> Engine::open_session(const SessionOptions& options) {
         options.words.pins.size() != options.records.size() ||
         options.records.size() > limits::session_chunks_max)
         return Error{Errc::invalid, 0, "session tables have wrong sizes"};
+    if (options.weight < 1 || options.weight > limits::weight_max)
+        return Error{Errc::invalid, 0, "a session's weight is out of range"};
     const auto place = std::find(sessions_.begin(), sessions_.end(), nullptr);
     if (place == sessions_.end()) return Error{Errc::no_memory, 0, "too many sessions"};
+    if (options.frames_guaranteed > guaranteed_max() - guaranteed_)
+        return Error{Errc::no_memory, 0, "the device's frames are guaranteed to others"};
 
     auto session = std::make_unique<Session>();
     session->chunks = ChunkTable(options.records);
@@ -65,8 +70,13 @@ Result<SessionIndex> Engine::open_session(const SessionOptions& options) {
     // Running further ahead than the newest arrivals that eviction spares would be for nothing.
     session->streams =
         StreamPrefetch(std::clamp(options_.prefetch_chunks_max, 1u, session->frames_max / 4));
+    session->frames_guaranteed = std::min(options.frames_guaranteed, session->frames_max);
+    session->disk.weight = options.weight;
+    guaranteed_ += session->frames_guaranteed;
     *place = std::move(session);
-    return SessionIndex{static_cast<uint32_t>(place - sessions_.begin())};
+    const auto index = static_cast<uint32_t>(place - sessions_.begin());
+    sessions_end_ = std::max(sessions_end_, index + 1);
+    return SessionIndex{index};
 }
 
 void Engine::close_session(SessionIndex index) {
@@ -120,10 +130,10 @@ bool Engine::tick() {
     more |= drain_store();
     more |= retry_moves();
     more |= advance_requests();
-    more |= start_wanted();
+    more |= start_page_ins();
     more |= plan_evictions();
     more |= plan_pieces_out();
-    more |= start_prefetches();
+    more |= advance_closings();
     ports_.store.flush();
     return more;
 }
@@ -249,6 +259,7 @@ void Engine::verify_session(SessionIndex index, Held& held) const {
     CIUIC_CHECK(frames_here == session.frames && moving == session.moves);
     CIUIC_CHECK(promised_here == session.promised && wanted == session.wanted);
     CIUIC_CHECK(session.promised <= session.chunks_max && session.frames <= session.frames_max);
+    held.guaranteed += session.frames_guaranteed;
     held.frames += frames_here;
     held.promised += promised_here;
 }
@@ -259,8 +270,10 @@ void Engine::verify() const {
         if (sessions_[index]) verify_session(SessionIndex{index}, held);
     uint32_t evicting = 0;
     uint32_t pieces_leaving = 0;
+    uint64_t reading_bytes = 0;
     for (const Move& move : moves_) {
         if (move.stage == MoveStage::idle) continue;
+        reading_bytes += move.reading_bytes;
         if (move.kind == MoveKind::evict) ++evicting;
         if (move.kind == MoveKind::piece_out) ++pieces_leaving;
         if (move.kind == MoveKind::piece_in) ++held.pieces;  // not yet in its chunk's list
@@ -269,6 +282,8 @@ void Engine::verify() const {
     CIUIC_CHECK(held.pieces + pieces_.free() == pieces_.pieces());
     CIUIC_CHECK(held.promised == promised_);
     CIUIC_CHECK(evicting == evicting_ && pieces_leaving == pieces_leaving_);
+    CIUIC_CHECK(reading_bytes == reading_bytes_ && held.guaranteed == guaranteed_);
+    CIUIC_CHECK(guaranteed_ <= guaranteed_max());
 }
 
 }  // namespace ciuic

@@ -37,6 +37,8 @@ struct EngineOptions {
     uint32_t pieces_per_chunk_max = 0;                           // 0: a quarter of its blocks
     Nanos frame_deadline = limits::frame_deadline;
     uint32_t sessions_max = limits::sessions_max;
+    // Read at once while several sessions want the disk.
+    uint64_t contended_read_bytes = limits::contended_read_bytes;
 };
 
 struct SessionOptions {
@@ -46,6 +48,10 @@ struct SessionOptions {
     uint64_t realm = 0;       // binds the integrity tags
     uint32_t chunks_max = 0;  // most chunks promised at once; 0: as many as the store holds
     uint32_t frames_max = 0;  // most frames at once; 0: all of the device's
+    // Frames that no other session's need takes from it. All guarantees together leave frames_min
+    // to those without one, and the device its reserve of free frames.
+    uint32_t frames_guaranteed = 0;
+    uint32_t weight = limits::weight_default;  // its part of the disk, beside the others'
 };
 
 // Chunks first .. first + count - 1 of one session.
@@ -66,7 +72,8 @@ class Engine {
 public:
     Engine(const EnginePorts& ports, const EngineOptions& options);
 
-    // Errors: no_memory (sessions_max are open), invalid.
+    // Errors: no_memory (sessions_max are open, or the guarantees of others leave no room for this
+    // one's), invalid.
     Result<SessionIndex> open_session(const SessionOptions& options);
     // Starts the end of a session; Clients::closed() reports it. Its requests end as disconnected.
     void close_session(SessionIndex session);
@@ -117,11 +124,23 @@ private:
     void begin_wait(ChunkRef chunk);
     void end_wait(ChunkRef chunk);
     std::optional<ChunkRef> pop_wanted(SessionIndex index);
-    bool start_wanted();
     bool start_wanted_of(SessionIndex index);
+    bool needs_read(ChunkRef chunk);
     bool expire_wanted(SessionIndex index);
     bool start_page_in(ChunkRef chunk, Cause cause);
     bool refuse(ChunkRef chunk);
+
+    // sharing.cpp: whose turn it is, and whose frames may be taken
+    bool start_page_ins();
+    bool start_page_in_of(SessionIndex index);
+    std::optional<SessionIndex> next_in_turn();
+    void count_contenders();
+    bool may_read(const Session& session) const;
+    void begin_read(Move& move, uint64_t bytes);
+    void end_read(Move& move);
+    bool is_sheltered(const Session& session) const;
+    std::span<const uint8_t> find_sheltered();
+    uint32_t guaranteed_max() const;
 
     // moves.cpp: what all moves share
     bool may_take_frame(const Session& session) const;
@@ -194,8 +213,7 @@ private:
     // planning.cpp
     bool plan_evictions();
     uint32_t evict_some(std::optional<SessionIndex> only, uint32_t wanted);
-    bool start_prefetches();
-    bool start_prefetches_of(SessionIndex index);
+    bool start_prefetch_of(SessionIndex index);
     bool has_prefetch_room(const Session& session) const;
     void touch_stream(ChunkRef chunk);
 
@@ -206,6 +224,8 @@ private:
     bool advance_giving_up(SessionIndex index, Waiter& waiter);
     bool advance_evict(SessionIndex index, Waiter& waiter);
     bool advance_prefetch(SessionIndex index, Waiter& waiter);
+    bool start_requested_prefetch(SessionIndex index);
+    bool advance_closings();
     void acquire_chunk(ChunkRef chunk);
     void complete(SessionIndex index, Waiter& waiter, Errc result);
     bool advance_closing(SessionIndex index);
@@ -226,6 +246,7 @@ private:
         uint32_t frames = 0;
         uint32_t pieces = 0;
         uint32_t promised = 0;
+        uint32_t guaranteed = 0;
     };
     void verify_session(SessionIndex index, Held& held) const;
     uint32_t verify_pieces(ChunkRef chunk) const;
@@ -244,17 +265,23 @@ private:
     std::vector<uint32_t> free_moves_;
     std::vector<uint64_t> hash_memory_;  // blocks_ per move
     std::vector<std::unique_ptr<Session>> sessions_;
-    SessionStats past_;            // of closed sessions
-    uint32_t promised_ = 0;        // by all sessions
-    uint32_t evicting_ = 0;        // eviction moves under way
-    uint32_t pieces_leaving_ = 0;  // piece_out moves under way
-    uint32_t next_session_ = 0;    // whose waiting chunks are served first, round-robin
-    uint64_t evictions_ = 0;       // counts frames that left, for refault distances
-    bool under_pressure_ = false;  // free frames fell below low and are not yet at high
-    bool pieces_short_ = false;    // as under_pressure_, of pieces
-    uint32_t pieces_in_ = 0;       // counts pieces that came in, for how long one is gone; wraps
-    uint32_t piece_hand_ = 0;      // the piece that is looked at next
-    bool retry_wanted_ = false;    // a device or a queue was busy
+    uint32_t sessions_end_ = 0;  // one past the last that is open
+    FairQueue disk_;
+    uint64_t reading_bytes_ = 0;      // by all sessions
+    uint32_t contenders_ = 0;         // sessions that want the disk now
+    uint32_t guaranteed_ = 0;         // frames, to all sessions
+    std::vector<uint8_t> sheltered_;  // by session: see find_sheltered()
+    SessionStats past_;               // of closed sessions
+    uint32_t promised_ = 0;           // by all sessions
+    uint32_t evicting_ = 0;           // eviction moves under way
+    uint32_t pieces_leaving_ = 0;     // piece_out moves under way
+    uint32_t next_session_ = 0;       // whose waiting chunks are served first, round-robin
+    uint64_t evictions_ = 0;          // counts frames that left, for refault distances
+    bool under_pressure_ = false;     // free frames fell below low and are not yet at high
+    bool pieces_short_ = false;       // as under_pressure_, of pieces
+    uint32_t pieces_in_ = 0;          // counts pieces that came in, for how long one is gone; wraps
+    uint32_t piece_hand_ = 0;         // the piece that is looked at next
+    bool retry_wanted_ = false;       // a device or a queue was busy
 };
 
 }  // namespace ciuic

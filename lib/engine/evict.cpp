@@ -101,6 +101,7 @@ void Engine::submit_write(Move& move) {
         tags[block] = bind_tag(binding, block, hashes[block]);
     const auto token = static_cast<uint64_t>(&move - moves_.data()) * read_parts;
     if (!ports_.store.write(move.place, 0, move.bytes, token)) return;
+    disk_.charge(session_at(move.chunk.session).disk, chunk_bytes_);
     move.parts_flying = 1;
     move.stage = MoveStage::writing;
 }

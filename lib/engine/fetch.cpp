@@ -42,6 +42,7 @@ bool Engine::start_fetch(ChunkRef chunk, Cause cause) {
     const bool gathers = record(chunk).state == ChunkState::scattered;
     apply(chunk, gathers ? ChunkEvent::gather_start : ChunkEvent::fetch_start);
     ++session.stats.fetches;
+    begin_read(move, chunk_bytes_);
     // The program uses some of the chunk already: the whole is shown as soon as it is there.
     if (gathers) move.demanded = true;
     const uint64_t block_bytes = ports_.store.block_bytes();

@@ -51,6 +51,7 @@ struct Move {
                                         // Of a piece: its block
     uint8_t parts_left = 0;             // bit per part still to be submitted
     uint8_t parts_flying = 0;           // bit per part the store has
+    uint64_t reading_bytes = 0;         // counted in its session's reads
     bool read_failed = false;
     bool first_shown = false;  // the first block is visible to the program
     bool demanded = false;     // the program waits: show when done

@@ -10,7 +10,10 @@
 namespace ciuic {
 
 bool Engine::may_take_frame(const Session& session) const {
-    return frames_.free() > 0 && session.frames < session.frames_max && !free_moves_.empty();
+    if (session.frames >= session.frames_max || free_moves_.empty()) return false;
+    // The last free frames are for those who have less than they are guaranteed.
+    const bool has_its_part = guaranteed_ > 0 && session.frames >= session.frames_guaranteed;
+    return frames_.free() > (has_its_part ? options_.free_frames_low / 2 : 0);
 }
 
 Move& Engine::begin_move(MoveKind kind, ChunkRef chunk, Cause cause) {
@@ -46,6 +49,7 @@ void Engine::end_move(Move& move) {
     Session& session = session_at(chunk.session);
     CIUIC_CHECK(move.stage != MoveStage::idle && move.parts_flying == 0 && session.moves > 0);
     --session.moves;
+    if (move.reading_bytes > 0) end_read(move);
     if (move.kind == MoveKind::evict) {
         --session.evicting;
         --evicting_;

@@ -42,6 +42,7 @@ void Engine::write_piece(Move& move) {
     const uint64_t offset_bytes = move.first_block * move.bytes.size();
     const auto token = static_cast<uint64_t>(&move - moves_.data()) * read_parts;
     if (!ports_.store.write(move.place, offset_bytes, move.bytes, token)) return;
+    disk_.charge(session_at(move.chunk.session).disk, move.bytes.size());
     move.parts_flying = 1;
     move.stage = MoveStage::writing;
 }

@@ -23,10 +23,16 @@ uint32_t Engine::evict_some(std::optional<SessionIndex> only, uint32_t wanted) {
     for (uint32_t round = 0; round < proposals_per_plan && started < wanted; ++round) {
         const size_t room =
             std::min<size_t>({victims.size(), wanted - started, free_moves_.size()});
+        const uint32_t taking_turns = only ? session_at(*only).frames_max : frames() - guaranteed_;
+        const EvictionScope scope{taking_turns, only, find_sheltered()};
         const size_t count =
-            eviction_.choose(frames_.facts(), only, std::span(victims).first(room));
-        for (size_t index = 0; index < count; ++index)
-            if (start_evict(frames_[victims[index]].owner, Cause::pressure)) ++started;
+            eviction_.choose(frames_.facts(), scope, std::span(victims).first(room));
+        for (size_t index = 0; index < count; ++index) {
+            const ChunkRef chunk = frames_[victims[index]].owner;
+            // Others of its session may have been taken a moment ago.
+            if (!only && is_sheltered(session_at(chunk.session))) continue;
+            if (start_evict(chunk, Cause::pressure)) ++started;
+        }
         if (count == 0) return started;
     }
     // What was proposed is pinned, most of it: others are proposed in a moment.
@@ -43,7 +49,7 @@ bool Engine::plan_evictions() {
     if (coming >= options_.free_frames_high) under_pressure_ = false;
     if (under_pressure_) started += evict_some(std::nullopt, options_.free_frames_high - coming);
 
-    for (uint32_t index = 0; index < sessions_.size(); ++index) {
+    for (uint32_t index = 0; index < sessions_end_; ++index) {
         const Session* session = sessions_[index].get();
         if (!session || session->frames_max >= frames()) continue;
         // A session at its own limit gives up its own chunks, whatever the device has free.
@@ -64,36 +70,26 @@ void Engine::touch_stream(ChunkRef chunk) {
 bool Engine::has_prefetch_room(const Session& session) const {
     return frames_.free() > std::max(1u, options_.free_frames_low / 2) &&
            free_moves_.size() > limits::moves_for_demand &&
-           session.frames + session_slack < session.frames_max;
+           session.frames + session_slack < session.frames_max && may_read(session);
 }
 
-bool Engine::start_prefetches() {
-    bool started = false;
-    for (uint32_t index = 0; index < sessions_.size(); ++index) {
-        if (sessions_[index] && sessions_[index]->ahead.count > 0)
-            started |= start_prefetches_of(SessionIndex{index});
-        if (sessions_[index] && sessions_[index]->closing)
-            started |= advance_closing(SessionIndex{index});
-    }
-    return started;
-}
-
-bool Engine::start_prefetches_of(SessionIndex index) {
+// The next chunk of its stream that is not here.
+bool Engine::start_prefetch_of(SessionIndex index) {
     Session& session = session_at(index);
-    bool started = false;
     PrefetchProposal& ahead = session.ahead;
     while (ahead.count > 0 && has_prefetch_room(session)) {
         const ChunkRef chunk{index, ahead.first};
-        if (is_fetchable(record(chunk).state) && !(record(chunk).flags & ChunkFlags::wanted)) {
-            if (!start_fetch(chunk, Cause::prefetch)) break;
-            ++session.stats.prefetches;
-            started = true;
-        }
+        const bool is_here =
+            !is_fetchable(record(chunk).state) || (record(chunk).flags & ChunkFlags::wanted);
+        if (!is_here && !start_fetch(chunk, Cause::prefetch)) return false;
         ahead.first =
             ChunkIndex{static_cast<uint32_t>(static_cast<int64_t>(ahead.first.value) + ahead.step)};
         --ahead.count;
+        if (is_here) continue;
+        ++session.stats.prefetches;
+        return true;
     }
-    return started;
+    return false;
 }
 
 }  // namespace ciuic

@@ -41,6 +41,7 @@ Status Engine::request(SessionIndex index, RequestKind kind, ChunkRange range, u
                .ticket = ticket,
                .started = ports_.clock.now()};
     ++session.waiting;
+    if (kind == RequestKind::prefetch) ++session.prefetching;
     return {};
 }
 
@@ -49,12 +50,13 @@ void Engine::complete(SessionIndex index, Waiter& waiter, Errc result) {
     CIUIC_CHECK(waiter.active && session.waiting > 0);
     waiter.active = false;
     --session.waiting;
+    if (waiter.kind == RequestKind::prefetch) --session.prefetching;
     ports_.clients.completed(index, waiter.ticket, result);
 }
 
 bool Engine::advance_requests() {
     bool advanced = false;
-    for (uint32_t index = 0; index < sessions_.size(); ++index) {
+    for (uint32_t index = 0; index < sessions_end_; ++index) {
         if (!sessions_[index] || sessions_[index]->waiting == 0) continue;
         for (Waiter& waiter : sessions_[index]->waiters)
             if (waiter.active) advanced |= advance_request(SessionIndex{index}, waiter);
@@ -65,7 +67,7 @@ bool Engine::advance_requests() {
 bool Engine::advance_request(SessionIndex index, Waiter& waiter) {
     switch (waiter.kind) {
     case RequestKind::acquire: return advance_acquire(index, waiter);
-    case RequestKind::prefetch: return advance_prefetch(index, waiter);
+    case RequestKind::prefetch: return false;  // in its session's turn: sharing.cpp
     case RequestKind::evict: return advance_evict(index, waiter);
     case RequestKind::clear:
     case RequestKind::discard: return advance_giving_up(index, waiter);
@@ -153,22 +155,41 @@ bool Engine::advance_evict(SessionIndex index, Waiter& waiter) {
     return advanced;
 }
 
+// The next chunk that a program asked for ahead of need. False: none can be started now.
+bool Engine::start_requested_prefetch(SessionIndex index) {
+    for (Waiter& waiter : session_at(index).waiters)
+        if (waiter.active && waiter.kind == RequestKind::prefetch &&
+            advance_prefetch(index, waiter))
+            return true;
+    return false;
+}
+
 bool Engine::advance_prefetch(SessionIndex index, Waiter& waiter) {
     Session& session = session_at(index);
-    const uint32_t before = waiter.cursor;
-    while (waiter.cursor < waiter.end && has_prefetch_room(session)) {
-        const ChunkRef chunk{index, ChunkIndex{waiter.cursor}};
-        if (is_fetchable(record(chunk).state) && !(record(chunk).flags & ChunkFlags::wanted)) {
-            if (!start_fetch(chunk, Cause::prefetch)) break;
-            ++session.stats.prefetches;
-        }
-        ++waiter.cursor;
+    for (; waiter.cursor < waiter.end; ++waiter.cursor) {
+        const ChunkRecord& facts = session.chunks[ChunkIndex{waiter.cursor}];
+        if (is_fetchable(facts.state) && !(facts.flags & ChunkFlags::wanted)) break;
     }
-    // Out of moves is a matter of moments; out of frames is an answer.
-    const bool only_moves_lack =
-        waiter.cursor < waiter.end && free_moves_.size() <= limits::moves_for_demand;
-    if (!only_moves_lack) complete(index, waiter, Errc::ok);
-    return waiter.cursor != before || !only_moves_lack;
+    if (waiter.cursor < waiter.end) {
+        const ChunkRef chunk{index, ChunkIndex{waiter.cursor}};
+        if (has_prefetch_room(session) && start_fetch(chunk, Cause::prefetch)) {
+            ++session.stats.prefetches;
+            ++waiter.cursor;
+            return true;
+        }
+        // Out of moves or of the disk's time is a matter of moments; out of frames is an answer.
+        if (free_moves_.size() <= limits::moves_for_demand || !may_read(session)) return false;
+    }
+    complete(index, waiter, Errc::ok);
+    return true;
+}
+
+bool Engine::advance_closings() {
+    bool advanced = false;
+    for (uint32_t index = 0; index < sessions_end_; ++index)
+        if (sessions_[index] && sessions_[index]->closing)
+            advanced |= advance_closing(SessionIndex{index});
+    return advanced;
 }
 
 // Gives up every chunk of an ending session, then waits for its last move: I/O that is under way
@@ -181,10 +202,12 @@ bool Engine::advance_closing(SessionIndex index) {
     for (; session.closing_cursor < end; ++session.closing_cursor)
         give_up({index, ChunkIndex{session.closing_cursor}}, false);
     if (session.closing_cursor < session.end_chunk || session.moves > 0) return advanced;
-    CIUIC_CHECK(session.frames == 0 && session.promised == 0);
+    CIUIC_CHECK(session.frames == 0 && session.promised == 0 && session.reading_bytes == 0);
+    guaranteed_ -= session.frames_guaranteed;
     ports_.device.detach(index);
     past_.add(session.stats);
     sessions_[index.value].reset();
+    while (sessions_end_ > 0 && !sessions_[sessions_end_ - 1]) --sessions_end_;
     ports_.clients.closed(index);
     return true;
 }

@@ -67,6 +67,7 @@ bool Engine::start_piece(ChunkRef chunk) {
     move.piece = piece;
     move.first_block = facts.wanted_block;
     move.bytes = *opened;
+    begin_read(move, move.bytes.size());
     read_piece(move);
     return true;
 }

@@ -5,6 +5,7 @@
 
 #include "engine/ports.hpp"
 #include "engine/stats.hpp"
+#include "policy/fair_queue.hpp"
 #include "policy/stream_prefetch.hpp"
 #include "residency/chunk_table.hpp"
 
@@ -32,15 +33,21 @@ struct Session {
     uint64_t realm = 0;
     uint32_t chunks_max = 0;
     uint32_t frames_max = 0;
-    uint32_t end_chunk = 0;  // one past the last chunk that was ever promised
+    uint32_t frames_guaranteed = 0;  // others' needs take none of these
+    uint32_t end_chunk = 0;          // one past the last chunk that was ever promised
     uint32_t promised = 0;
     uint32_t frames = 0;                 // held now, moves included
     uint32_t moves = 0;                  // under way
     uint32_t evicting = 0;               // of these, evictions
     uint32_t waiting = 0;                // active waiters
+    uint32_t prefetching = 0;            // of these, prefetches
     uint32_t wanted_first = none_index;  // queue through ChunkRecord::next_wanted
     uint32_t wanted_last = none_index;
     uint32_t wanted = 0;  // its length
+    FairQueue::Share disk;
+    uint64_t reading_bytes = 0;  // on their way in from the store
+    Nanos read_at{};             // when the last of them was started
+    bool is_stuck = false;       // has nothing left to start in this tick
     bool closing = false;
     uint32_t closing_cursor = 0;
     StreamPrefetch streams;

@@ -31,13 +31,22 @@ void ClockEviction::touched(FrameIndex frame) {
 
 void ClockEviction::spared(FrameIndex frame) { at(frame).heat = heat_max; }
 
-size_t ClockEviction::choose(std::span<const Frame> frames, std::optional<SessionIndex> only,
+namespace {
+
+bool is_in(const EvictionScope& scope, SessionIndex session) {
+    if (scope.only) return session == *scope.only;
+    return session.value >= scope.sheltered.size() || scope.sheltered[session.value] == 0;
+}
+
+}  // namespace
+
+size_t ClockEviction::choose(std::span<const Frame> frames, const EvictionScope& scope,
                              std::span<FrameIndex> victims) {
     CIUIC_CHECK(frames.size() == heat_.size());
     size_t chosen = 0;
     // heat_max passes cool every frame to zero; one more proposes it.
     const size_t steps_max = frames.size() * (heat_max + 1);
-    const auto newest = static_cast<uint32_t>(frames.size() / 4);
+    const auto newest = scope.frames / 4;
     const auto is_chosen = [&](uint32_t frame) {
         const auto end = victims.begin() + static_cast<std::ptrdiff_t>(chosen);
         return std::find(victims.begin(), end, FrameIndex{frame}) != end;
@@ -46,7 +55,7 @@ size_t ClockEviction::choose(std::span<const Frame> frames, std::optional<Sessio
         const uint32_t frame = hand_;
         hand_ = hand_ + 1 == frames.size() ? 0 : hand_ + 1;
         const Frame& facts = frames[frame];
-        if (!facts.movable || (only && facts.owner.session != *only)) continue;
+        if (!facts.movable || !is_in(scope, facts.owner.session)) continue;
         if (arrivals_ - heat_[frame].arrived_at < newest) continue;
         if (heat_[frame].heat > 0)
             --heat_[frame].heat;

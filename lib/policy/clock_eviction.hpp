@@ -5,7 +5,7 @@
 // Every frame has a heat of 0..3. The hand passes over the frames; a warm frame cools by one, a
 // cold one is proposed. Chunks that come in on a stream or by prefetch start cold, so that a scan
 // passes through without pushing out what is used again; a chunk that comes back soon after it
-// left starts hot. The last quarter of the arrivals is not proposed at all: whoever waited for a
+// left starts hot. The newest quarter of the arrivals is not proposed at all: whoever waited for a
 // chunk gets to use it before it goes.
 //
 // Not here: whether the chunk is pinned or its eviction succeeds (engine/).
@@ -31,6 +31,14 @@ struct FrameHeat {
     uint8_t heat = 0;
 };
 
+// Whose frames may be proposed.
+struct EvictionScope {
+    // How many frames take turns in it: the newest quarter of so many arrivals is not proposed.
+    uint32_t frames = 0;
+    std::optional<SessionIndex> only{};    // this session's; none: every session's
+    std::span<const uint8_t> sheltered{};  // by session; those that are not zero keep theirs
+};
+
 class ClockEviction {
 public:
     ClockEviction() = default;
@@ -45,9 +53,9 @@ public:
     // The frame was proposed and could not be taken.
     void spared(FrameIndex frame);
 
-    // Proposes up to victims.size() movable frames, of `only` where given, in the order in which
-    // to take them; returns how many. A frame is proposed once per call.
-    size_t choose(std::span<const Frame> frames, std::optional<SessionIndex> only,
+    // Proposes up to victims.size() movable frames of the scope, in the order in which to take
+    // them; returns how many. A frame is proposed once per call.
+    size_t choose(std::span<const Frame> frames, const EvictionScope& scope,
                   std::span<FrameIndex> victims);
 
 private:

@@ -60,6 +60,7 @@ void draw_programs(Draw& draw, Profile& profile) {
     clients.promise_max = draw.between(12, clients.chunks);
     const uint32_t frames = profile.device.traits.frames;
     clients.frames_max = draw.coin(1, 2) ? draw.between(limits::frames_min, frames) : 0;
+    clients.weight_max = draw.between(1, 4);
     clients.between_threads = draw.between(0, 2);
     clients.kill_chance = draw.coin(1, 4) ? draw.between(1, 32) : 0;
     clients.spurious_chance = draw.chance(16);
@@ -80,6 +81,11 @@ void draw_engine(Draw& draw, Profile& profile) {
         engine.free_frames_high = draw.between(1, frames / 2);
         engine.free_frames_low = draw.between(1, engine.free_frames_high);
     }
+    if (draw.coin(1, 2))
+        engine.contended_read_bytes =
+            profile.device.traits.chunk_bytes * draw.between(1, 4) / draw.between(1, 2);
+    const uint32_t guaranteed_max = frames - std::max(limits::frames_min, frames / 2);
+    if (draw.coin(1, 2)) profile.clients.frames_guaranteed = draw.between(0, guaranteed_max);
     engine.prefetch_chunks_max = draw.coin(1, 3) ? 0 : draw.between(1, limits::prefetch_chunks_max);
     profile.clients.frame_deadline = engine.frame_deadline;
 }

@@ -42,7 +42,9 @@ void SimClients::open(uint32_t index) {
                                          .pins = {program.pins.get(), options_.chunks}},
                                .realm = 1000 + index,
                                .chunks_max = options_.promise_max,
-                               .frames_max = options_.frames_max});
+                               .frames_max = options_.frames_max,
+                               .frames_guaranteed = index == 0 ? options_.frames_guaranteed : 0,
+                               .weight = std::min(index + 1, options_.weight_max)});
     if (!opened) fail("open_session: %s", opened.error().what);
     called_ = true;
     program.life = Life::running;

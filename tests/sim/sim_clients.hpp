@@ -29,11 +29,13 @@ namespace ciuic::sim {
 
 struct SimClientsOptions {
     uint32_t programs = 1;
-    uint32_t threads = 1;       // per program
-    uint32_t chunks = 1;        // address space of each program
-    uint32_t promise_max = 0;   // SessionOptions::chunks_max
-    uint32_t frames_max = 0;    // SessionOptions::frames_max
-    uint32_t store_chunks = 0;  // what the store holds
+    uint32_t threads = 1;            // per program
+    uint32_t chunks = 1;             // address space of each program
+    uint32_t promise_max = 0;        // SessionOptions::chunks_max
+    uint32_t frames_max = 0;         // SessionOptions::frames_max
+    uint32_t frames_guaranteed = 0;  // of the first program; the others have no guarantee
+    uint32_t weight_max = 1;         // program i has weight 1 + i, at most this
+    uint32_t store_chunks = 0;       // what the store holds
     Nanos frame_deadline;
     uint32_t spurious_chance = 0;  // of each step of a waiting thread
     uint32_t kill_chance = 0;      // of each between() of a port, out of 64 * chance_base

@@ -181,9 +181,9 @@ protected:
     static constexpr uint32_t chunks = 32;
 
     explicit EngineRig(bool sees_writes = true, uint32_t pieces = 0,
-                       const EngineOptions& options = {})
-        : device(frames, chunk_bytes, sees_writes ? block_bytes : chunk_bytes, sees_writes, pieces,
-                 block_bytes),
+                       const EngineOptions& options = {}, uint32_t frame_count = frames)
+        : device(frame_count, chunk_bytes, sees_writes ? block_bytes : chunk_bytes, sees_writes,
+                 pieces, block_bytes),
           engine{{device, store, workers, clock, *this}, options} {
         open_session();
     }

@@ -30,9 +30,9 @@ protected:
             policy.entered(FrameIndex{frames_count}, Entry::stream);
     }
 
-    std::vector<uint32_t> choose(size_t wanted, std::optional<SessionIndex> only = {}) {
+    std::vector<uint32_t> choose(size_t wanted, const EvictionScope& scope = {frames_count}) {
         std::vector<FrameIndex> victims(wanted);
-        victims.resize(policy.choose(frames, only, victims));
+        victims.resize(policy.choose(frames, scope, victims));
         std::vector<uint32_t> numbers;
         numbers.reserve(victims.size());
         for (const FrameIndex frame : victims) numbers.push_back(frame.value);
@@ -83,8 +83,25 @@ TEST_F(ClockEvictionTest, TheNewestArrivalsStay) {
     EXPECT_EQ(choose(frames_count).size(), frames_count);
 }
 
+// A session with few of many frames turns them over without anybody else's arrivals.
+TEST_F(ClockEvictionTest, OfFewFramesOnlyAFewAreNew) {
+    for (uint32_t frame = 1; frame < frames_count; frame += 2)
+        policy.entered(FrameIndex{frame}, Entry::stream);
+    EXPECT_EQ(choose(frames_count, {4, SessionIndex{1}}), (std::vector<uint32_t>{1, 3, 5}));
+}
+
 TEST_F(ClockEvictionTest, StaysWithinTheNamedSession) {
-    EXPECT_EQ(choose(frames_count, SessionIndex{1}), (std::vector<uint32_t>{1, 3, 5, 7}));
+    EXPECT_EQ(choose(frames_count, {frames_count, SessionIndex{1}}),
+              (std::vector<uint32_t>{1, 3, 5, 7}));
+}
+
+TEST_F(ClockEvictionTest, LeavesShelteredSessionsTheirFrames) {
+    const std::array<uint8_t, 2> sheltered{0, 1};
+    EXPECT_EQ(choose(frames_count, {frames_count, {}, sheltered}),
+              (std::vector<uint32_t>{0, 2, 4, 6}));
+    EXPECT_EQ(choose(frames_count, {frames_count, SessionIndex{1}, sheltered}),
+              (std::vector<uint32_t>{1, 3, 5, 7}))
+        << "a session may always be asked for its own";
 }
 
 // A loop over 4 hot chunks with a long scan through the other 4 frames: the scan only ever takes
