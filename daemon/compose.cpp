@@ -180,9 +180,9 @@ bool HostDaemon::open_server(uint32_t sessions_max, int control_fd, std::string&
     options.sessions_max = sessions_max;
     options.address_chunks = std::clamp(address_chunks_per_store_chunk * store_->chunks_max(),
                                         address_chunks_min, limits::session_chunks_max);
-    options.chunks_max = static_cast<uint32_t>(
-        std::min<uint64_t>(config_.max_promise_bytes / config_.chunk_bytes, store_->chunks_max()));
-    options.frames_max = config_.max_frames;
+    options.share = config_.session;
+    options.shares = config_.shares;
+    options.user = config_.user;
     options.incarnation = new_incarnation();
     options.userfaultfd = userfaultfd_.get();
     options.engine.sessions_max = sessions_max;

@@ -3,6 +3,7 @@
 
 #include "base/size_text.hpp"
 
+#include <pwd.h>
 #include <sys/statvfs.h>
 #include <toml++/toml.h>
 #include <unistd.h>
@@ -31,6 +32,34 @@ std::string set_count(uint32_t& count, const std::string& text, uint32_t max) {
     if (error != std::errc{} || rest != end || number > max)
         return "not a whole number from 0 to " + std::to_string(max);
     count = number;
+    return {};
+}
+
+std::string set_weight(uint32_t& weight, const std::string& text) {
+    uint32_t number = 0;
+    if (!set_count(number, text, limits::weight_max).empty() || number == 0)
+        return "not a whole number from 1 to " + std::to_string(limits::weight_max) +
+               "; 100 is everybody's";
+    weight = number;
+    return {};
+}
+
+std::string set_user(std::optional<uid_t>& user, const std::string& text) {
+    uint32_t number = 0;
+    if (set_count(number, text, UINT32_MAX - 1).empty()) {
+        user = number;
+        return {};
+    }
+    const passwd* entry = ::getpwnam(text.c_str());
+    if (!entry) return "there is no such user on this machine; give a name or a number";
+    user = entry->pw_uid;
+    return {};
+}
+
+std::string set_cgroup(std::string& cgroup, const std::string& text) {
+    if (text.size() < 2 || text.front() != '/' || text.back() == '/')
+        return "a cgroup is a path like \"/system.slice/train.service\"";
+    cgroup = text;
     return {};
 }
 
@@ -109,12 +138,31 @@ constexpr std::array all_settings{
     Setting{"store", "io", "--io", "auto, io_uring or threads", true, set_io},
     Setting{"session", "max_promise", "--max-promise", "most memory promised to one session", false,
             [](DaemonConfig& c, const std::string& text) {
-                return set_size(c.max_promise_bytes, text);
+                return set_size(c.session.max_promise_bytes, text);
             }},
     Setting{"session", "max_frames", "--max-frames", "most chunks of one session on the device",
             false,
             [](DaemonConfig& c, const std::string& text) {
-                return set_count(c.max_frames, text, limits::frames_max);
+                return set_count(c.session.max_frames, text, limits::frames_max);
+            }},
+    Setting{"session", "guarantee", "--guarantee",
+            "device memory of one session that others' needs do not take", false,
+            [](DaemonConfig& c, const std::string& text) {
+                return set_size(c.session.guarantee_bytes, text);
+            }},
+    Setting{"session", "weight", "--weight", "one session's part of the disk beside the others'",
+            false,
+            [](DaemonConfig& c, const std::string& text) {
+                return set_weight(c.session.weight, text);
+            }},
+    Setting{"user", "max_sessions", "--max-user-sessions", "most sessions of one user", false,
+            [](DaemonConfig& c, const std::string& text) {
+                return set_count(c.user.max_sessions, text, limits::sessions_max);
+            }},
+    Setting{"user", "max_promise", "--max-user-promise",
+            "most memory promised to all sessions of one user", false,
+            [](DaemonConfig& c, const std::string& text) {
+                return set_size(c.user.max_promise_bytes, text);
             }},
     Setting{"workers", "threads", "--workers", "threads for hashing and zeroing", false,
             [](DaemonConfig& c, const std::string& text) {
@@ -183,6 +231,44 @@ void read_section(const std::string& path, const std::string& section, const tom
     }
 }
 
+// One [[share]]: whom it is for, and the keys of [session], whose values stand where it has none.
+void read_share(const std::string& path, const toml::table& table, DaemonConfig& config,
+                std::vector<std::string>& problems) {
+    const size_t mistakes = problems.size();
+    ShareRule rule;
+    DaemonConfig values;
+    values.session = config.session;
+    for (const auto& [key_node, node] : table) {
+        const std::string key(key_node.str());
+        const std::optional<std::string> text = text_of(node, key == "cgroup");
+        std::string complaint;
+        if (key != "user" && key != "cgroup")
+            complaint = take_value("session", key, node, values);
+        else if (!text)
+            complaint = "neither a name nor a number";
+        else
+            complaint = key == "user" ? set_user(rule.user, *text) : set_cgroup(rule.cgroup, *text);
+        if (!complaint.empty())
+            problems.push_back(place(path, node) + "[[share]] " + key + ": " + complaint);
+    }
+    rule.share = values.session;
+    if (!rule.user && rule.cgroup.empty() && problems.size() == mistakes)
+        problems.push_back(place(path, table) +
+                           "[[share]]: for whom? give user or cgroup, or use [session]");
+    config.shares.push_back(std::move(rule));
+}
+
+// Behind the sections, whose values they start from.
+void read_shares(const std::string& path, const toml::node& node, DaemonConfig& config,
+                 std::vector<std::string>& problems) {
+    const toml::array* rules = node.as_array();
+    if (!rules || !rules->is_homogeneous(toml::node_type::table)) {
+        problems.push_back(place(path, node) + "share: a list of tables; write [[share]]");
+        return;
+    }
+    for (const toml::node& rule : *rules) read_share(path, *rule.as_table(), config, problems);
+}
+
 uint64_t chunks_of(const DaemonConfig& config) { return config.budget_bytes / config.chunk_bytes; }
 
 }  // namespace
@@ -203,6 +289,7 @@ std::vector<std::string> read_config_file(const std::string& path, DaemonConfig&
     }
     for (const auto& [section, node] : file) {
         const std::string name(section.str());
+        if (name == "share") continue;
         const toml::table* table = node.as_table();
         if (!table || known_keys(name).empty())
             problems.push_back(place(path, node) + name + ": unknown " +
@@ -211,8 +298,29 @@ std::vector<std::string> read_config_file(const std::string& path, DaemonConfig&
         else
             read_section(path, name, *table, config, problems);
     }
+    if (const toml::node* rules = file.get("share")) read_shares(path, *rules, config, problems);
     return problems;
 }
+
+namespace {
+
+void check_share(const DaemonConfig& config, const Share& share, const std::string& whose,
+                 std::vector<std::string>& problems) {
+    const auto size_of = [](uint64_t bytes) { return std::string(format_size(bytes).data()); };
+    if (share.max_promise_bytes != 0 && share.max_promise_bytes < config.chunk_bytes)
+        problems.push_back(whose + "max_promise: " + size_of(share.max_promise_bytes) +
+                           " is less than a chunk; give at least " + size_of(config.chunk_bytes) +
+                           ", or 0 for no limit");
+    if (share.max_frames != 0 && share.max_frames < limits::frames_min)
+        problems.push_back(whose + "max_frames: one instruction can need more than " +
+                           std::to_string(share.max_frames) + " chunks at once; give at least " +
+                           std::to_string(limits::frames_min) + ", or 0 for no limit");
+    if (share.guarantee_bytes > config.budget_bytes)
+        problems.push_back(whose + "guarantee: " + size_of(share.guarantee_bytes) +
+                           " is more than the budget; give less");
+}
+
+}  // namespace
 
 std::vector<std::string> check_config(const DaemonConfig& config) {
     std::vector<std::string> problems;
@@ -236,13 +344,13 @@ std::vector<std::string> check_config(const DaemonConfig& config) {
     if (config.store_bytes > limits::store_bytes_max)
         problems.push_back("store size: " + size_of(config.store_bytes) + " is more than " +
                            size_of(limits::store_bytes_max) + "; give less");
-    if (config.max_promise_bytes != 0 && config.max_promise_bytes < config.chunk_bytes)
-        problems.push_back("max_promise: " + size_of(config.max_promise_bytes) +
+    check_share(config, config.session, "", problems);
+    for (size_t rule = 0; rule < config.shares.size(); ++rule)
+        check_share(config, config.shares[rule].share, "share " + std::to_string(rule + 1) + ": ",
+                    problems);
+    if (config.user.max_promise_bytes != 0 && config.user.max_promise_bytes < config.chunk_bytes)
+        problems.push_back("max_promise of a user: " + size_of(config.user.max_promise_bytes) +
                            " is less than a chunk; give at least " + chunk + ", or 0 for no limit");
-    if (config.max_frames != 0 && config.max_frames < limits::frames_min)
-        problems.push_back("max_frames: one instruction can need more than " +
-                           std::to_string(config.max_frames) + " chunks at once; give at least " +
-                           std::to_string(limits::frames_min) + ", or 0 for no limit");
     return problems;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/units.hpp"
+#include "daemon/shares.hpp"
 #include "io/open.hpp"
 #include "limits.hpp"
 #include "protocol/wire.hpp"
@@ -37,8 +38,9 @@ struct DaemonConfig {
     uint64_t store_bytes = 0;  // 0: chosen from the budget and the file system's room
     IoKind io = IoKind::automatic;
 
-    uint64_t max_promise_bytes = 0;  // of one session; 0: as much as the store holds
-    uint32_t max_frames = 0;         // of one session; 0: all
+    Share session;                  // where no rule says otherwise
+    std::vector<ShareRule> shares;  // in the file only; the first that fits counts
+    UserLimits user;
 
     uint32_t worker_threads = 0;  // 0: chosen from the number of processors
 };

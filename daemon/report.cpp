@@ -67,8 +67,11 @@ void put_counts(Json& json, const ClientCounts& counts) {
 Json session_json(const SessionSummary& session) {
     Json json = {{"pid", session.pid},
                  {"name", session.name},
-                 {"uid", session.uid},
-                 {"ended", session.ended}};
+                 {"uid", session.realm.uid},
+                 {"cgroup", session.realm.cgroup},
+                 {"ended", session.ended},
+                 {"weight", session.share.weight},
+                 {"guarantee_bytes", session.share.guarantee_bytes}};
     put_stats(json, session.stats);
     put_counts(json, session.counts);
     return json;

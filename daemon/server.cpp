@@ -42,8 +42,8 @@ Server::Server(const ServerPorts& ports, const ServerOptions& options, UniqueFd 
             .spaces = ports.spaces,
             .chunk_bytes = ports.device.traits().chunk_bytes,
             .address_chunks = options.address_chunks,
-            .chunks_max = options.chunks_max,
-            .frames_max = options.frames_max,
+            .share = options.share,
+            .shares = options.shares,
             .incarnation = options.incarnation,
             .userfaultfd = options.userfaultfd},
       slots_(options.sessions_max), by_engine_index_(options.engine.sessions_max) {
@@ -80,13 +80,23 @@ bool Server::drain_requests() {
     for (const uint32_t slot : awake_) {
         ClientSession& session = *slots_[slot].session;
         if (session.state() != ClientSession::State::running) continue;
-        const Result<bool> taken = session.take_requests(engine_);
+        const Result<bool> taken = session.take_requests(engine_, promise_room_of(session.uid()));
         if (!taken)
             end_session(slot, &taken.error());
         else
             more = more || *taken;
     }
     return more;
+}
+
+// What a user's sessions may be promised besides what they have.
+uint32_t Server::promise_room_of(uid_t uid) const {
+    if (options_.user.max_promise_bytes == 0) return UINT32_MAX;
+    uint64_t room = options_.user.max_promise_bytes / host_.chunk_bytes;
+    for (const ClientSession* session : by_engine_index_)
+        if (session && session->uid() == uid)
+            room -= std::min<uint64_t>(room, engine_.stats(*session->index()).chunks_promised);
+    return static_cast<uint32_t>(std::min<uint64_t>(room, UINT32_MAX));
 }
 
 // From now on clients ring the doorbell (request_ring.hpp says why none is missed). False: one has

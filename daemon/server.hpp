@@ -37,8 +37,9 @@ struct ServerPorts {
 struct ServerOptions {
     uint32_t sessions_max = limits::sessions_max;  // clients that connect included
     uint32_t address_chunks = 0;                   // of a session's address space, at most
-    uint32_t chunks_max = 0;                       // SessionOptions
-    uint32_t frames_max = 0;
+    Share share{};                                 // of sessions that no rule fits
+    std::vector<ShareRule> shares{};
+    UserLimits user{};
     uint64_t incarnation = 0;
     int userfaultfd = -1;  // for clients; stays the caller's
     Nanos handshake_deadline = limits::handshake_deadline;
@@ -101,6 +102,7 @@ private:
     void on_socket(uint32_t slot);
     void on_doorbell(uint32_t slot);
     bool has_room_for(uid_t uid) const;
+    uint32_t promise_room_of(uid_t uid) const;
 
     // the rest of a turn
     bool drain_requests();

@@ -119,7 +119,8 @@ bool Server::has_room_for(uid_t uid) const {
         if (slot.session->in_handshake()) ++handshakes;
     }
     // One user cannot take the last eighth.
-    const size_t share = slots_.size() - slots_.size() / 8;
+    size_t share = slots_.size() - slots_.size() / 8;
+    if (options_.user.max_sessions > 0) share = std::min<size_t>(share, options_.user.max_sessions);
     return !free_slots_.empty() && sessions < share && handshakes < handshakes_per_uid_max;
 }
 
@@ -131,9 +132,11 @@ Status Server::adopt(UniqueFd socket) {
         ClientSession::refuse(socket.get(), Errc::busy);
         return Error{Errc::busy, 0, "there is no room for another client"};
     }
+    CIUIC_TRY(Realm realm, realm_of(peer));
     const uint32_t slot = free_slots_.back();
-    auto session = std::make_unique<ClientSession>(
-        std::move(socket), std::move(peer), ports_.clock.now() + options_.handshake_deadline);
+    auto session =
+        std::make_unique<ClientSession>(std::move(socket), std::move(peer), std::move(realm),
+                                        ports_.clock.now() + options_.handshake_deadline);
     CIUIC_TRY_STATUS(watch(session->socket(), EPOLLIN | EPOLLRDHUP, Source::socket, slot));
     if (const Status watched = watch(session->pidfd(), EPOLLIN, Source::pidfd, slot); !watched) {
         unwatch(session->socket());

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 
@@ -40,9 +41,6 @@ std::string printable(const std::array<char, 32>& name) {
     return text;
 }
 
-// uid, and nothing else yet: the border that no physical memory crosses.
-uint64_t realm_of(uid_t uid) { return uid; }
-
 constexpr uint64_t ticket_of(const wire::Request& request) {
     return uint64_t{request.slot} << 32 | request.sequence;
 }
@@ -71,8 +69,8 @@ void ClientCounts::add(const ClientCounts& other) {
     large_bytes_refused += other.large_bytes_refused;
 }
 
-ClientSession::ClientSession(UniqueFd socket, Peer peer, Nanos handshake_deadline)
-    : handshake_deadline_(handshake_deadline), pid_(peer.pid), uid_(peer.uid),
+ClientSession::ClientSession(UniqueFd socket, Peer peer, Realm realm, Nanos handshake_deadline)
+    : handshake_deadline_(handshake_deadline), pid_(peer.pid), realm_(std::move(realm)),
       socket_(std::move(socket)), pidfd_(std::move(peer.pidfd)) {}
 
 void ClientSession::refuse(int socket, Errc why) {
@@ -120,9 +118,14 @@ Status ClientSession::prepare(const SessionHost& host, uint32_t chunks) {
     SessionOptions options;
     options.records = {reinterpret_cast<ChunkRecord*>(records_.data()), chunks};
     options.words = {engine_segment_.states(), client_segment_.pins()};
-    options.realm = realm_of(uid_);
-    options.chunks_max = host.chunks_max;
-    options.frames_max = host.frames_max;
+    share_ = share_of(host.shares, host.share, realm_);
+    options.realm = realm_.id;
+    options.chunks_max = static_cast<uint32_t>(
+        std::min<uint64_t>(share_.max_promise_bytes / host.chunk_bytes, UINT32_MAX));
+    options.frames_max = share_.max_frames;
+    options.frames_guaranteed = static_cast<uint32_t>(
+        std::min<uint64_t>(share_.guarantee_bytes / host.chunk_bytes, limits::frames_max));
+    options.weight = share_.weight;
     CIUIC_TRY(index_, host.engine.open_session(options));
     CIUIC_TRY(const int space_fd, host.spaces.make_space(*index_, chunks));
     engine_segment_.page().sleeping.store(1, std::memory_order_relaxed);
@@ -168,17 +171,18 @@ Status ClientSession::start(const SessionHost& host) {
     return {};
 }
 
-Result<bool> ClientSession::take_requests(Engine& engine) {
+Result<bool> ClientSession::take_requests(Engine& engine, uint32_t promise_room) {
     std::array<wire::Request, requests_per_turn> requests;
     CIUIC_TRY(const uint32_t taken, reader_->pop(requests));
     for (const wire::Request& request : std::span(requests).first(taken))
-        if (!start_request(engine, request))
+        if (!start_request(engine, request, promise_room))
             return Error{Errc::invalid, 0, "a request of no known kind, or without a reply slot"};
     return taken == requests.size();
 }
 
 // False: there is no way to answer it.
-bool ClientSession::start_request(Engine& engine, const wire::Request& request) {
+bool ClientSession::start_request(Engine& engine, const wire::Request& request,
+                                  uint32_t& promise_room) {
     const auto kind = static_cast<uint32_t>(request.kind);
     if (kind >= wire::request_kinds || request.slot >= wire::reply_slots) return false;
     const uint64_t ticket = ticket_of(request);
@@ -188,13 +192,20 @@ bool ClientSession::start_request(Engine& engine, const wire::Request& request) 
     }
     const ChunkRange range{ChunkIndex{request.first_chunk}, request.chunks};
     if (request.kind == wire::RequestKind::promise) {
-        reply(ticket, engine.promise(*index_, range).error().code);
+        reply(ticket, promise(engine, range, promise_room));
         return true;
     }
     const Status started =
         engine.request(*index_, static_cast<RequestKind>(kind - 1), range, ticket);
     if (!started) reply(ticket, started.error().code);
     return true;
+}
+
+Errc ClientSession::promise(Engine& engine, ChunkRange range, uint32_t& promise_room) {
+    if (range.count > promise_room) return Errc::no_memory;
+    const Status promised = engine.promise(*index_, range);
+    if (promised) promise_room -= range.count;
+    return promised.error().code;
 }
 
 void ClientSession::reply(uint64_t ticket, Errc result) {
@@ -229,7 +240,7 @@ ClientCounts ClientSession::counts() const {
 }
 
 SessionSummary ClientSession::summary() const {
-    return {pid_, uid_, name_, state_ == State::gone, stats_, counts()};
+    return {pid_, realm_, name_, state_ == State::gone, share_, stats_, counts()};
 }
 
 void ClientSession::end(Engine& engine) {

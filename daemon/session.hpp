@@ -20,6 +20,7 @@
 #pragma once
 
 #include "base/mapping.hpp"
+#include "daemon/shares.hpp"
 #include "daemon/spaces.hpp"
 #include "engine/engine.hpp"
 #include "protocol/request_ring.hpp"
@@ -28,6 +29,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ciuic {
 
@@ -37,8 +39,8 @@ struct SessionHost {
     Spaces& spaces;
     uint64_t chunk_bytes = 0;
     uint32_t address_chunks = 0;  // of a session that asks for no less
-    uint32_t chunks_max = 0;      // promised to one session; 0: as many as the store holds
-    uint32_t frames_max = 0;      // of one session; 0: all
+    Share share{};                // of sessions that no rule fits
+    std::vector<ShareRule> shares{};
     uint64_t incarnation = 0;
     int userfaultfd = -1;  // an open /dev/userfaultfd for clients, or -1
 };
@@ -61,9 +63,10 @@ struct ClientCounts {
 // What is known of a session, and remembered when it is gone.
 struct SessionSummary {
     pid_t pid = 0;
-    uid_t uid = 0;
+    Realm realm;
     std::string name;  // printable ASCII, whatever the client sent
     bool ended = false;
+    Share share;
     SessionStats stats;
     ClientCounts counts;
 };
@@ -72,12 +75,12 @@ class ClientSession {
 public:
     enum class State : uint8_t { greeting, preparing, running, closing, gone };
 
-    ClientSession(UniqueFd socket, Peer peer, Nanos handshake_deadline);
+    ClientSession(UniqueFd socket, Peer peer, Realm realm, Nanos handshake_deadline);
 
     State state() const { return state_; }
     bool in_handshake() const { return state_ == State::greeting || state_ == State::preparing; }
     Nanos handshake_deadline() const { return handshake_deadline_; }
-    uid_t uid() const { return uid_; }
+    uid_t uid() const { return realm_.uid; }
     pid_t pid() const { return pid_; }
     const std::string& name() const { return name_; }
     int socket() const { return socket_.get(); }
@@ -89,9 +92,9 @@ public:
     // it has been told why where the protocol has an answer.
     Status advance_handshake(const SessionHost& host);
 
-    // Takes a bounded number of requests and starts them; true: there may be more. Error: the
-    // client breaks the protocol and is to be ended.
-    Result<bool> take_requests(Engine& engine);
+    // Takes a bounded number of requests and starts them; true: there may be more. Its user may
+    // have `promise_room` chunks more. Error: the client breaks the protocol and is to be ended.
+    Result<bool> take_requests(Engine& engine, uint32_t promise_room);
     void reply(uint64_t ticket, Errc result);
 
     // Whether the client must ring before the next request is looked at.
@@ -114,13 +117,15 @@ private:
     Status prepare(const SessionHost& host, uint32_t chunks);
     Status send_welcome(const SessionHost& host, int space_fd);
     Status start(const SessionHost& host);
-    bool start_request(Engine& engine, const wire::Request& request);
+    bool start_request(Engine& engine, const wire::Request& request, uint32_t& promise_room);
+    Errc promise(Engine& engine, ChunkRange range, uint32_t& promise_room);
     ClientCounts counts() const;
 
     State state_ = State::greeting;
     Nanos handshake_deadline_;
     pid_t pid_;
-    uid_t uid_;
+    Realm realm_;
+    Share share_;
     std::string name_;
     UniqueFd socket_;
     UniqueFd pidfd_;

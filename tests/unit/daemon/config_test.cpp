@@ -32,13 +32,15 @@ protected:
 
 // Goal: every key sets its value. Method: a file with all of them, none at its default.
 TEST_F(ConfigTest, ReadsEverySetting) {
-    const auto problems = read("[daemon]\nsocket = \"/tmp/s\"\nsocket_mode = \"0660\"\n"
-                               "report = \"/tmp/r\"\n"
-                               "[device]\nkind = \"host\"\nbudget = \"1.5GiB\"\nchunk = 65536\n"
-                               "frames = \"tmpfs\"\n"
-                               "[store]\npath = \"/tmp\"\nsize = \"6GiB\"\nio = \"threads\"\n"
-                               "[session]\nmax_promise = \"4GiB\"\nmax_frames = 99\n"
-                               "[workers]\nthreads = 3\n");
+    const auto problems = read(
+        "[daemon]\nsocket = \"/tmp/s\"\nsocket_mode = \"0660\"\n"
+        "report = \"/tmp/r\"\n"
+        "[device]\nkind = \"host\"\nbudget = \"1.5GiB\"\nchunk = 65536\n"
+        "frames = \"tmpfs\"\n"
+        "[store]\npath = \"/tmp\"\nsize = \"6GiB\"\nio = \"threads\"\n"
+        "[session]\nmax_promise = \"4GiB\"\nmax_frames = 99\nguarantee = \"1GiB\"\nweight = 300\n"
+        "[user]\nmax_sessions = 5\nmax_promise = \"8GiB\"\n"
+        "[workers]\nthreads = 3\n");
     EXPECT_EQ(problems, std::vector<std::string>{});
     EXPECT_EQ(config_.socket, "/tmp/s");
     EXPECT_EQ(config_.socket_mode, 0660u);
@@ -49,11 +51,15 @@ TEST_F(ConfigTest, ReadsEverySetting) {
     EXPECT_EQ(config_.store_path, "/tmp");
     EXPECT_EQ(config_.store_bytes, 6 * GiB);
     EXPECT_EQ(config_.io, IoKind::threads);
-    EXPECT_EQ(config_.max_promise_bytes, 4 * GiB);
-    EXPECT_EQ(config_.max_frames, 99u);
+    EXPECT_EQ(config_.session.max_promise_bytes, 4 * GiB);
+    EXPECT_EQ(config_.session.max_frames, 99u);
+    EXPECT_EQ(config_.session.guarantee_bytes, GiB);
+    EXPECT_EQ(config_.session.weight, 300u);
+    EXPECT_EQ(config_.user.max_sessions, 5u);
+    EXPECT_EQ(config_.user.max_promise_bytes, 8 * GiB);
     EXPECT_EQ(config_.worker_threads, 3u);
     EXPECT_TRUE(check_config(config_).empty());
-    EXPECT_EQ(settings().size(), 13u);
+    EXPECT_EQ(settings().size(), 17u);
 }
 
 // Goal: each mistake gives one line that names the file, the line, the key, and what would be
@@ -81,6 +87,11 @@ TEST_F(ConfigTest, NamesEveryMistake) {
         {"[daemon]\nsocket_mode = 0o660\n", "not a string; write it in quotes"},
         {"[daemon]\nsocket_mode = \"0888\"\n", "not an octal file mode"},
         {"[daemon]\nsocket_mode = \"07777\"\n", "not an octal file mode"},
+        {"[session]\nweight = 0\n", "not a whole number from 1 to 10000; 100 is everybody's"},
+        {"\n[[share]]\nweight = 5\n", "[[share]]: for whom?"},
+        {"[[share]]\nuser = \"no-such-user\"\n", "there is no such user on this machine"},
+        {"[[share]]\ncgroup = \"jobs/\"\n", "a cgroup is a path like"},
+        {"\n[share]\nuser = 1\n", "share: a list of tables; write [[share]]"},
         {"[session]\nmax_frames = \"many\"\n", "not a whole number from 0 to"},
         {"[session]\nmax_frames = 99999999999\n", "not a whole number from 0 to"},
         {"[workers]\nthreads = 65\n", "not a whole number from 0 to 64"},
@@ -99,6 +110,25 @@ TEST_F(ConfigTest, NamesEveryMistake) {
         const bool on_line_3 = std::string(entry.text).find("budget = 6") != std::string::npos;
         EXPECT_EQ(problems[0].find(path_ + (on_line_3 ? ":3: " : ":2: ")), 0u) << problems[0];
     }
+}
+
+// Goal: the first rule that fits counts; what a rule leaves out comes from [session], wherever that
+// stands. Method: two rules before the section.
+TEST_F(ConfigTest, ReadsShares) {
+    const auto problems =
+        read("[[share]]\nuser = 1000\nweight = 300\nguarantee = \"64MiB\"\n"
+             "[[share]]\nuser = \"root\"\ncgroup = \"/jobs/batch\"\nmax_frames = 16\n"
+             "[session]\nweight = 50\nmax_promise = \"1GiB\"\n");
+    EXPECT_EQ(problems, std::vector<std::string>{});
+    ASSERT_EQ(config_.shares.size(), 2u);
+    EXPECT_EQ(config_.shares[0].user, uid_t{1000});
+    EXPECT_EQ(config_.shares[0].share.weight, 300u);
+    EXPECT_EQ(config_.shares[0].share.guarantee_bytes, 64 * MiB);
+    EXPECT_EQ(config_.shares[0].share.max_promise_bytes, GiB);
+    EXPECT_EQ(config_.shares[1].user, uid_t{0});
+    EXPECT_EQ(config_.shares[1].cgroup, "/jobs/batch");
+    EXPECT_EQ(config_.shares[1].share.weight, 50u);
+    EXPECT_EQ(config_.shares[1].share.max_frames, 16u);
 }
 
 // Goal: all mistakes show at once. Method: three in one file.
@@ -137,11 +167,17 @@ TEST_F(ConfigTest, ChecksValuesTogether) {
     bad.store_bytes = 2 * limits::store_bytes_max;
     expect_one(bad, "store size: 32TiB is more than 16TiB");
     bad = good;
-    bad.max_promise_bytes = 1;
+    bad.session.max_promise_bytes = 1;
     expect_one(bad, "max_promise: 1B is less than a chunk");
     bad = good;
-    bad.max_frames = 7;
+    bad.session.max_frames = 7;
     expect_one(bad, "max_frames: one instruction can need more than 7");
+    bad = good;
+    bad.shares.push_back({.user = 1, .cgroup = "", .share = {.guarantee_bytes = GiB}});
+    expect_one(bad, "share 1: guarantee: 1GiB is more than the budget");
+    bad = good;
+    bad.user.max_promise_bytes = 1;
+    expect_one(bad, "max_promise of a user: 1B is less than a chunk");
 }
 
 // Goal: what is left open is filled from the machine, in whole chunks. Method: a budget that is no

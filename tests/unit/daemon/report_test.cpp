@@ -39,8 +39,13 @@ ReportNumbers some_numbers() {
     numbers.total = numbered<SessionStats>(1000);
     numbers.counts = numbered<ClientCounts>(2000);
     numbers.server = numbered<ServerCounts>(3000);
-    numbers.sessions.push_back(
-        {7, 8, "program", true, numbered<SessionStats>(4000), numbered<ClientCounts>(5000)});
+    numbers.sessions.push_back({.pid = 7,
+                                .realm = {8, "/jobs", 9},
+                                .name = "program",
+                                .ended = true,
+                                .share = {.guarantee_bytes = 10, .weight = 11},
+                                .stats = numbered<SessionStats>(4000),
+                                .counts = numbered<ClientCounts>(5000)});
     numbers.wall_seconds = 1.5;
     return numbers;
 }
@@ -69,9 +74,12 @@ TEST(Report, HasEveryField) {
     auto session = report["sessions"][0];
     EXPECT_EQ(session["pid"], 7);
     EXPECT_EQ(session["uid"], 8);
+    EXPECT_EQ(session["cgroup"], "/jobs");
+    EXPECT_EQ(session["guarantee_bytes"], 10);
+    EXPECT_EQ(session["weight"], 11);
     EXPECT_EQ(session["name"], "program");
     EXPECT_EQ(session["ended"], true);
-    for (const char* key : {"pid", "uid"}) session.erase(key);
+    for (const char* key : {"pid", "uid", "guarantee_bytes", "weight"}) session.erase(key);
     expect_fields(session, 4000, 5000);
     EXPECT_EQ(report["total"]["bytes_in_by_cause"].size(), causes);
     EXPECT_TRUE(report["total"]["bytes_in_by_cause"].contains("prefetch"));

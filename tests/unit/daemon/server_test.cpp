@@ -215,6 +215,65 @@ TEST_F(ServerTest, RefusesImpossibleRequests) {
     EXPECT_FALSE(is_gone(client));
 }
 
+// Goal: a user's sessions together get no more than the user may have. Method: two sessions that
+// promise in turn; what one gives back the other may take.
+TEST_F(ServerTest, LimitsWhatAUsersSessionsArePromised) {
+    start({.user = {.max_promise_bytes = 10 * chunk_bytes}});
+    Client one = running_client();
+    Client two = running_client();
+    const auto ask = [&](Client& client, wire::RequestKind kind, uint32_t first, uint32_t count) {
+        const uint32_t number = client.ask(kind, first, count);
+        client.ring();
+        turns();
+        EXPECT_TRUE(client.is_answered(number));
+        return client.answer(number);
+    };
+    EXPECT_EQ(ask(one, wire::RequestKind::promise, 0, 8), Errc::ok);
+    EXPECT_EQ(ask(two, wire::RequestKind::promise, 0, 3), Errc::no_memory);
+    EXPECT_EQ(ask(two, wire::RequestKind::promise, 0, 2), Errc::ok);
+    EXPECT_EQ(ask(one, wire::RequestKind::discard, 0, 4), Errc::ok);
+    EXPECT_EQ(ask(two, wire::RequestKind::promise, 2, 4), Errc::ok);
+    // Several in one batch count together.
+    EXPECT_EQ(ask(one, wire::RequestKind::discard, 4, 4), Errc::ok);
+    const uint32_t first = one.ask(wire::RequestKind::promise, 0, 4);
+    const uint32_t second = one.ask(wire::RequestKind::promise, 4, 1);
+    one.ring();
+    turns();
+    EXPECT_EQ(one.answer(first), Errc::ok);
+    EXPECT_EQ(one.answer(second), Errc::no_memory);
+}
+
+// Goal: one user has no more sessions than allowed. Method: one too many, and again after one left.
+TEST_F(ServerTest, LimitsAUsersSessions) {
+    start({.user = {.max_sessions = 2}});
+    Client one = running_client();
+    {
+        Client two = running_client();
+        auto pair = socket_pair();
+        ASSERT_TRUE(pair);
+        EXPECT_EQ(server_->adopt(std::move((*pair)[0])).error().code, Errc::busy);
+    }
+    turns();
+    Client three = running_client();
+    EXPECT_FALSE(is_gone(one));
+}
+
+// Goal: a guarantee is kept or refused, never given twice. Method: a rule whose guarantee leaves
+// room for one session.
+TEST_F(ServerTest, RefusesASessionThatItCannotGiveItsGuarantee) {
+    start({.shares = {{.user = ::getuid(),
+                       .cgroup = "",
+                       .share = {.guarantee_bytes = (frames - limits::frames_min) * chunk_bytes,
+                                 .weight = 7}}}});
+    Client one = running_client();
+    EXPECT_EQ(server_->summaries()[0].share.weight, 7u);
+    Client two = connect();
+    two.say(wire::Hello{});
+    turns();
+    EXPECT_EQ(two.receive_welcome(), Errc::ok);
+    EXPECT_EQ(static_cast<Errc>(two.welcome.status), Errc::no_memory);
+}
+
 // Goal: what has no answer ends the session, and only that one. Method: one breach each, beside a
 // good client.
 TEST_F(ServerTest, EndsSessionsThatBreakTheProtocol) {
