@@ -67,9 +67,14 @@ std::string try_session(const std::string& socket) {
     ciuic_session* session = nullptr;
     const ciuic_status status = ciuic_open(&options, &session);
     ciuic_close(session);
+    if (status == CIUIC_OK) return {};
     if (status == CIUIC_E_DISCONNECTED)
-        return "no daemon is running; give --budget to start one for this command alone";
-    return status == CIUIC_OK ? "" : ciuic_last_error_text();
+        return "no daemon is running; start ciuic-swapd, or give --budget to start one for this "
+               "command alone";
+    std::string problem = ciuic_last_error_text();
+    if (status == CIUIC_E_UNSUPPORTED || status == CIUIC_E_PERMISSION)
+        problem += "; `ciuic doctor` has the commands";
+    return problem;
 }
 
 void set_environment(const RunOptions& options, const std::string& library,

@@ -196,6 +196,10 @@ Result<std::unique_ptr<Connection>> open_connection(const ciuic_options& options
         return Error{code, socket.error().os_error,
                      "no daemon listens on the socket; start ciuic-swapd, or open with "
                      "CIUIC_MODE_EMBEDDED"};
+    if (code == Errc::permission)
+        return Error{code, socket.error().os_error,
+                     "the daemon's socket is not open to this user; its socket_mode (0660 and a "
+                     "group, or 0666) says to whom it is"};
     return socket.error();
 }
 

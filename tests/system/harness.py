@@ -63,6 +63,25 @@ class RunTest(unittest.TestCase):
                               env=self.environment, capture_output=True, timeout=timeout,
                               check=False, **others)
 
+    def start_daemon(self, *options):
+        """A daemon that was there before its clients: self.daemon, listening on self.socket."""
+        self.socket = self.scratch / "swapd.sock"
+        ready, ready_end = os.pipe()
+        self.daemon = subprocess.Popen(
+            [SWAPD, "--socket", self.socket, "--store", self.scratch, "--report",
+             self.scratch / "report.json", "--ready-fd", str(ready_end), *options],
+            pass_fds=[ready_end])
+        os.close(ready_end)
+        self.addCleanup(self.daemon.kill)
+        self.assertEqual(os.read(ready, 1), b"R")
+        os.close(ready)
+        self.environment["CIUIC_SOCKET"] = str(self.socket)
+
+    def stop_daemon(self):
+        """In order; its report is written when this returns."""
+        self.daemon.terminate()
+        self.assertEqual(self.daemon.wait(60), 0)
+
     def report(self) -> dict:
         return json.loads((self.scratch / "report.json").read_text())
 

@@ -15,6 +15,9 @@ HERE = Path(__file__).parent
 CASES = {"run_heap_test.py": "RunHeapTest.test_calloc_reads_zero_where_others_have_written",
          "run_mapping_test.py": "RunMappingTest.test_mappings_behave_and_are_given_back",
          "run_pattern_test.py": "RunPatternTest.test_four_times_the_budget"}
+if os.geteuid() == 0:  # else it skips itself
+    CASES["run_as_user_test.py"] = \
+        "RunAsUserTest.test_programs_of_a_user_are_paged_by_the_systems_daemon"
 
 
 class NoopPreloadTest(unittest.TestCase):

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import harness
-from harness import CIUIC, MIB, SWAPD, RunTest, program
+from harness import CIUIC, MIB, RunTest, program
 
 
 class RunPatternTest(RunTest):
@@ -41,21 +41,7 @@ class SharedDaemonTest(RunTest):
 
     def setUp(self):
         super().setUp()
-        self.socket = self.scratch / "swapd.sock"
-        ready, ready_end = os.pipe()
-        self.daemon = subprocess.Popen(
-            [SWAPD, "--socket", self.socket, "--budget", "64MiB", "--store", self.scratch,
-             "--store-size", "520MiB", "--report", self.scratch / "report.json",
-             "--ready-fd", str(ready_end)], pass_fds=[ready_end])
-        os.close(ready_end)
-        self.addCleanup(self.daemon.kill)
-        self.assertEqual(os.read(ready, 1), b"R")
-        os.close(ready)
-        self.environment["CIUIC_SOCKET"] = str(self.socket)
-
-    def stop_daemon(self):
-        self.daemon.terminate()
-        self.assertEqual(self.daemon.wait(60), 0)
+        self.start_daemon("--budget", "64MiB", "--store-size", "520MiB")
 
     def start(self, *command):
         return subprocess.Popen([CIUIC, "run", "--strict", "--", *map(str, command)],
