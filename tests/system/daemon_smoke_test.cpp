@@ -130,7 +130,7 @@ class DaemonSmokeTest : public testing::TestWithParam<const char*> {
 protected:
     void SetUp() override {
         const HostFeatures features = probe_host_features();
-        if (!features.continue_wp)
+        if (!features.userfault || !features.continue_wp)
             GTEST_SKIP() << "no full userfaultfd with CONTINUE in write-protected mode here";
         std::string pattern = testing::TempDir() + "ciuic-smoke-XXXXXX";
         ASSERT_NE(::mkdtemp(pattern.data()), nullptr);

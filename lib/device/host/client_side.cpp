@@ -126,16 +126,21 @@ Result<Mapping> map_space(int file, uint64_t length_bytes) {
 HostFeatures probe_host_features() {
     HostFeatures features;
     Result<UniqueFd> uffd = open_userfault(-1);
+    features.userfault = uffd.has_value();
     if (!uffd.has_value()) {
+        // A descriptor for user mode is no use for paging, but it is given to everybody and knows
+        // the same features.
         features.refusal = uffd.error();
-        return features;
+        uffd = UniqueFd(static_cast<int>(
+            ::syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY)));
+        if (!*uffd) return features;
     }
     const Result<uint64_t> offered = offered_features(uffd->get());
     if (!offered.has_value()) {
-        features.refusal = offered.error();
+        if (features.userfault) features.refusal = offered.error();
+        features.userfault = false;
         return features;
     }
-    features.userfault = true;
     const auto all = [&](uint64_t bits) { return (*offered & bits) == bits; };
     const uint64_t protection = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_HUGETLBFS_SHMEM;
     features.minor_shared = all(protection | UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM);

@@ -42,9 +42,9 @@ Status register_space(int uffd, void* base, uint64_t length_bytes, bool minor);
 // leave it out.
 Result<Mapping> map_space(int file, uint64_t length_bytes);
 
-// What this kernel gives to this process.
+// What this kernel has, and whether it gives it to this process.
 struct HostFeatures {
-    bool userfault = false;      // a full-mode userfaultfd can be had; if not, all below is false
+    bool userfault = false;      // a full-mode userfaultfd can be had; the rest is independent
     bool minor_shared = false;   // shared memory: page-cache faults and write protection (5.19)
     bool minor_hugetlb = false;  // the same for hugetlb
     bool continue_wp = false;    // pages can be mapped write-protected in one step (6.4)
