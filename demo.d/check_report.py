@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a report of `ciuic run`: prints what was resident, moved and waited for, and fails unless
+"""Reads a daemon's report: prints what was resident, moved and waited for, and fails unless
 it shows that the job's large memory was managed and did not fit.
 
-usage: check_report.py REPORT
+usage: check_report.py [--user UID] REPORT      with --user: the memory was that user's
 """
+import argparse
 import json
 import sys
 
@@ -46,10 +47,17 @@ def objections(report: dict) -> list:
 
 
 def main() -> int:
-    with open(sys.argv[1], encoding="utf-8") as file:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--user", type=int)
+    parser.add_argument("report")
+    wanted = parser.parse_args()
+    with open(wanted.report, encoding="utf-8") as file:
         report = json.load(file)
     print(describe(report))
     found = objections(report)
+    users = {session["uid"] for session in report["sessions"]}
+    if wanted.user is not None and users != {wanted.user}:
+        found.append(f"the sessions were those of users {sorted(users)}, not of {wanted.user}")
     for objection in found:
         print(f"  RED: {objection}", file=sys.stderr)
     return 1 if found else 0

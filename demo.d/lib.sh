@@ -43,6 +43,7 @@ make_work() {
 }
 
 clean_up() {
+    kill_daemon
     end_limit
     rm -rf "$work"
 }
