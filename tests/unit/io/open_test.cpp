@@ -2,34 +2,17 @@
 #include "io/open.hpp"
 
 #include "limits.hpp"
+#include "tests/support/no_io_uring.hpp"
 
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstddef>
 #include <cstring>
 
 namespace ciuic {
 namespace {
-
-// From here on io_uring_setup() fails with `os_error` in this process, as in a container.
-bool refuse_io_uring(int os_error) {
-    sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<uint32_t>(os_error)),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const sock_fprog filter{std::size(program), program};
-    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
-}
 
 // What open_io() gives in a child whose io_uring_setup() fails with `os_error`.
 enum class Outcome { threads, refused, other, no_filter };
@@ -37,7 +20,7 @@ enum class Outcome { threads, refused, other, no_filter };
 Outcome open_where_refused(int os_error, IoKind kind) {
     const pid_t child = ::fork();
     if (child == 0) {
-        if (!refuse_io_uring(os_error)) ::_exit(static_cast<int>(Outcome::no_filter));
+        if (!test::refuse_io_uring(os_error)) ::_exit(static_cast<int>(Outcome::no_filter));
         const auto io = open_io(STDIN_FILENO, 4, kind);
         Outcome outcome = Outcome::other;
         if (io.has_value() && std::strcmp((*io)->name(), "threads") == 0)
