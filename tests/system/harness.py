@@ -63,14 +63,16 @@ class RunTest(unittest.TestCase):
                               env=self.environment, capture_output=True, timeout=timeout,
                               check=False, **others)
 
-    def start_daemon(self, *options):
-        """A daemon that was there before its clients: self.daemon, listening on self.socket."""
-        self.socket = self.scratch / "swapd.sock"
+    def start_daemon(self, *options, program=SWAPD, directory=None, **others):
+        """A daemon that was there before its clients: self.daemon, listening on self.socket. All
+        that it writes is in `directory`, else in this test's."""
+        directory = directory or self.scratch
+        self.socket = directory / "swapd.sock"
         ready, ready_end = os.pipe()
         self.daemon = subprocess.Popen(
-            [SWAPD, "--socket", self.socket, "--store", self.scratch, "--report",
-             self.scratch / "report.json", "--ready-fd", str(ready_end), *options],
-            pass_fds=[ready_end])
+            [program, "--socket", self.socket, "--store", directory, "--report",
+             directory / "report.json", "--ready-fd", str(ready_end), *options],
+            pass_fds=[ready_end], **others)
         os.close(ready_end)
         self.addCleanup(self.daemon.kill)
         self.assertEqual(os.read(ready, 1), b"R")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Goal: where io_uring is refused, or threads are asked for, a daemon pages by threads, says so, and
-no byte is changed; where io_uring is asked for by name, it is refused in one line.
+"""Goal: where io_uring is refused, or threads are asked for, a daemon pages by threads, says so,
+and no byte is changed; where io_uring is asked for by name, it is refused in one line.
 Method: a filter around `ciuic run` and so around its daemon; a program that checks all it reads."""
 import errno
 import json

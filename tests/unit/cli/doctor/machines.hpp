@@ -59,6 +59,15 @@ inline void take_userfaultfd_away(Facts& facts) {
     facts.userfault.device_error = EACCES;
 }
 
+// A machine on which all is well, but not for this user.
+inline Facts users_machine() {
+    Facts facts = good_machine();
+    take_userfaultfd_away(facts);
+    facts.memory.may_mount = false;
+    facts.memory.tmpfs_gives_huge = false;
+    return facts;
+}
+
 // An ordinary user in a container on an old kernel with everything else wrong, too.
 inline Facts bad_machine() {
     Facts facts = good_machine();

@@ -23,10 +23,11 @@ std::string golden(const std::string& name, const std::string& actual) {
 }
 
 // Goal: every character of what people and programs read is meant. Method: files that have been
-// read, for a machine on which all is well and one on which nothing is.
+// read, for a machine on which all is well, one on which nothing is, and an ordinary user.
 TEST(Print, IsWhatHasBeenReadAndAgreedTo) {
-    for (const auto& [name, facts] :
-         {std::pair{std::string("good"), good_machine()}, {std::string("bad"), bad_machine()}}) {
+    for (const auto& [name, facts] : {std::pair{std::string("good"), good_machine()},
+                                      {std::string("user"), users_machine()},
+                                      {std::string("bad"), bad_machine()}}) {
         SCOPED_TRACE(name);
         const auto findings = find(facts);
         const std::string text = text_of(facts, findings);
