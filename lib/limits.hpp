@@ -39,6 +39,10 @@ inline constexpr uint32_t frames_max = 1u << 26;
 // and disk requests as are worth less than the rest of the chunk in one.
 inline constexpr uint32_t pieces_per_chunk_max = 8;
 
+// A sparse chunk's blocks are bits of a word.
+inline constexpr uint32_t sparse_blocks_max = 32;
+static_assert(chunk_bytes_default / block_bytes_max <= sparse_blocks_max);
+
 // Their share of a budget, and the fewest that a session gets: threads that go back and forth
 // between a few lone places each keep theirs.
 inline constexpr uint64_t pieces_budget_divisor = 16;

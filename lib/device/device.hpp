@@ -44,6 +44,8 @@ struct DeviceTraits {
     // True: a program's first write to a chunk revealed read-only is reported as a write fault.
     // False: chunks are always writable, and whether they were written is found by comparing tags.
     bool sees_writes = false;
+    // True: open_part() can be used.
+    bool opens_parts = false;
     // True: open() gives zeroed bytes, so a chunk that reads as zero needs no work.
     bool opens_zeroed = false;
 };
@@ -71,6 +73,15 @@ public:
     // Errors: no_memory (the machine refuses the memory), io.
     virtual Result<std::span<std::byte>> open(ChunkRef chunk, FrameIndex frame) = 0;
 
+    // As open(), of a part alone: only it is backed, and may be revealed. Again, for an opened chunk:
+    // of another part of it. Offset and length are multiples of traits().reveal_bytes. A chunk that
+    // was opened in parts is never concealed. Where traits().opens_parts only.
+    // Errors: no_memory, io (nothing has changed); unsupported.
+    virtual Result<std::span<std::byte>> open_part(ChunkRef, FrameIndex, uint64_t /*offset_bytes*/,
+                                                   uint64_t /*length_bytes*/) {
+        return Error{Errc::unsupported, 0, "chunks of this device are opened whole"};
+    }
+
     // Shows [offset, offset + length) to the program and wakes whoever waits there. Offset and
     // length are multiples of traits().reveal_bytes; blocks may be shown one after the other, and
     // again. `writable` is ignored where !sees_writes.
@@ -88,7 +99,7 @@ public:
     // Undoes conceal(): the program has the chunk back; `writable` as for reveal().
     virtual Status restore(ChunkRef chunk, FrameIndex frame, bool writable) = 0;
 
-    // Gives the frame up, from any state; whoever waits at the chunk is woken and faults anew.
+    // Gives the frame up, whole or in parts, from any state; whoever waits at the chunk is woken and faults anew.
     virtual void close(ChunkRef chunk, FrameIndex frame) = 0;
 
     // Makes every access to the chunk fail loudly (SIGBUS). The chunk is closed.

@@ -26,6 +26,7 @@ void Engine::want(ChunkRef chunk, uint32_t block, bool is_write, Cause cause) {
     if (facts.flags & ChunkFlags::wanted) {
         // A fault outranks a declaration: it is what refuse() must answer if no frame comes.
         if (cause == Cause::fault) facts.cause = static_cast<uint8_t>(cause);
+        if (facts.wanted_block != block) facts.flags |= ChunkFlags::dense;
         return;
     }
     Session& session = session_at(chunk.session);
@@ -60,8 +61,8 @@ std::optional<ChunkRef> Engine::pop_wanted(SessionIndex index) {
 bool Engine::needs_read(ChunkRef chunk) {
     const ChunkRecord& facts = record(chunk);
     if (!is_fetchable(facts.state)) return false;
-    return static_cast<Cause>(facts.cause) != Cause::fault ||
-           !find_piece(chunk, facts.wanted_block);
+    if (static_cast<Cause>(facts.cause) != Cause::fault) return true;
+    return !has_block(facts) && !find_piece(chunk, facts.wanted_block);
 }
 
 // Serves the head of the queue while there are frames and moves for it, up to and with the first
@@ -78,6 +79,7 @@ bool Engine::start_wanted_of(SessionIndex index) {
         case ChunkState::empty:
         case ChunkState::stored:
         case ChunkState::scattered:
+        case ChunkState::sparse:
             if ((reads && !may_read(session)) || !start_page_in(chunk, cause))
                 return expire_wanted(index) || started;
             break;
@@ -96,7 +98,8 @@ bool Engine::start_wanted_of(SessionIndex index) {
         case ChunkState::fetching:
         case ChunkState::evicting:
         case ChunkState::scattering:
-        case ChunkState::gathering: touch_moving(chunk, false); break;
+        case ChunkState::gathering:
+        case ChunkState::growing: touch_moving(chunk, false); break;
         case ChunkState::vacant:
         case ChunkState::lost:
             if (cause == Cause::fault && !refuse(chunk)) return expire_wanted(index) || started;
@@ -111,14 +114,17 @@ bool Engine::start_wanted_of(SessionIndex index) {
     return started;
 }
 
-// The least that serves whoever waits: a piece that is there, a new one, the whole chunk. False:
-// there is no room, or the device is busy.
+// The least that serves whoever waits: a piece that is there, a new one, a block, the whole chunk.
+// False: there is no room, or the device is busy.
 bool Engine::start_page_in(ChunkRef chunk, Cause cause) {
     const ChunkRecord& facts = record(chunk);
     if (is_fetchable(facts.state) && cause == Cause::fault) {
         if (const auto piece = find_piece(chunk, facts.wanted_block)) return reveal_piece(*piece);
         if (wants_piece(chunk, cause)) return start_piece(chunk);
+        if (has_block(facts)) return show_again(chunk, facts.wanted_block);
+        if (wants_block(chunk, cause)) return start_grow(chunk);
     }
+    give_way_to_fetch(chunk);
     if (!may_take_frame(session_at(chunk.session))) return false;
     return facts.state == ChunkState::empty ? start_fill(chunk, cause) : start_fetch(chunk, cause);
 }
@@ -128,6 +134,7 @@ bool Engine::expire_wanted(SessionIndex index) {
     const ChunkRef chunk{index, ChunkIndex{session_at(index).wanted_first}};
     const Nanos since{record(chunk).wanted_since_ns};
     if (ports_.clock.now() - since < options_.frame_deadline) return false;
+    if (record(chunk).state == ChunkState::sparse) drop_sparse(chunk);
     // A device that is busy for so long is no lack of frames; only a closed chunk can be poisoned.
     if (has_frame(record(chunk).state)) return false;
     ++session_at(index).stats.waits_expired;

@@ -25,6 +25,9 @@ EngineOptions with_defaults(EngineOptions options, uint32_t frames, uint32_t blo
 Engine::Engine(const EnginePorts& ports, const EngineOptions& options)
     : ports_(ports), chunk_bytes_(ports.device.traits().chunk_bytes),
       blocks_(static_cast<uint32_t>(chunk_bytes_ / ports.store.block_bytes())),
+      has_sparse_(ports.device.traits().opens_parts && ports.device.traits().sees_writes &&
+                  ports.device.traits().reveal_bytes <= ports.store.block_bytes() && blocks_ > 1 &&
+                  blocks_ <= limits::sparse_blocks_max),
       options_(with_defaults(options, ports.device.traits().frames, blocks_)),
       frame_memory_(ports.device.traits().frames), heat_memory_(frame_memory_.size()),
       moves_(limits::moves_max), hash_memory_(size_t{limits::moves_max} * blocks_) {

@@ -34,7 +34,8 @@ struct EngineOptions {
     uint32_t free_frames_low = 0;
     uint32_t free_frames_high = 0;
     uint32_t prefetch_chunks_max = limits::prefetch_chunks_max;  // 0: no prefetch
-    uint32_t pieces_per_chunk_max = 0;                           // 0: a quarter of its blocks
+    // Blocks of one chunk that come in alone, at most. 0: a quarter of them.
+    uint32_t pieces_per_chunk_max = 0;
     Nanos frame_deadline = limits::frame_deadline;
     uint32_t sessions_max = limits::sessions_max;
     // Read at once while several sessions want the disk.
@@ -147,6 +148,7 @@ private:
     Move& begin_move(MoveKind kind, ChunkRef chunk, Cause cause);
     void end_move(Move& move);
     bool open_frame(Move& move);
+    bool open_frame(Move& move, uint64_t offset_bytes, uint64_t length_bytes);
     void hold_frame(ChunkRef chunk, Entry entry);
     void release_frame(ChunkRef chunk);
     void release_place(ChunkRef chunk);
@@ -175,14 +177,28 @@ private:
     bool show_ready(ChunkRef chunk, bool is_write);
     void note_shown(ChunkRef chunk, bool writable);
 
-    // scatter.cpp: single blocks
+    // sparse.cpp: single blocks, in a frame
+    bool wants_block(ChunkRef chunk, Cause cause);
+    bool start_grow(ChunkRef chunk);
+    bool open_block(Move& move, uint64_t offset_bytes, uint64_t length_bytes);
+    void show_grown(Move& move);
+    void abort_grow(Move& move);
+    void touch_sparse(ChunkRef chunk, uint32_t block, bool is_write);
+    bool show_again(ChunkRef chunk, uint32_t block);
+    bool has_block(const ChunkRecord& facts) const;
+    void forget_blocks(ChunkRef chunk);
+    void drop_sparse(ChunkRef chunk);
+    void give_way_to_fetch(ChunkRef chunk);
+    void evict_sparse(ChunkRef chunk);
+
+    // scatter.cpp: single blocks, in pieces
     bool wants_piece(ChunkRef chunk, Cause cause);
     std::optional<PieceIndex> find_piece(ChunkRef chunk, uint32_t block);
     PieceRef piece_ref(PieceIndex piece) const;
     void touch_scattered(ChunkRef chunk, uint32_t block, bool is_write);
     bool start_piece(ChunkRef chunk);
-    void read_piece(Move& move);
-    void on_piece_read(Move& move, const Status& status);
+    void read_block(Move& move);
+    void on_block_read(Move& move, const Status& status);
     void show_piece(Move& move);
     void end_piece_in(Move& move, bool shown);
     bool reveal_piece(PieceIndex piece);
@@ -254,6 +270,7 @@ private:
     EnginePorts ports_;
     uint64_t chunk_bytes_;
     uint32_t blocks_;  // per chunk
+    bool has_sparse_;  // the device shows single blocks and sees writes
     EngineOptions options_;
     FrameTable frames_;
     PieceTable pieces_;

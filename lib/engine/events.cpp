@@ -34,7 +34,8 @@ bool Engine::drain_store() {
         switch (move.kind) {
         case MoveKind::fetch: on_read(move, part, completion.status); break;
         case MoveKind::evict: on_written(move, completion.status); break;
-        case MoveKind::piece_in: on_piece_read(move, completion.status); break;
+        case MoveKind::grow:
+        case MoveKind::piece_in: on_block_read(move, completion.status); break;
         case MoveKind::piece_out: on_piece_written(move, completion.status); break;
         case MoveKind::fill: CIUIC_CHECK(!"a fill asks nothing of the store"); break;
         }
@@ -51,8 +52,9 @@ bool Engine::drain_workers() {
         case MoveKind::fill: show_filled(move); break;
         case MoveKind::fetch: verify_fetched(move); break;
         case MoveKind::evict: on_hashed_for_evict(move); break;
+        case MoveKind::grow:
         case MoveKind::piece_in:
-        case MoveKind::piece_out: CIUIC_CHECK(!"pieces need no worker"); break;
+        case MoveKind::piece_out: CIUIC_CHECK(!"single blocks need no worker"); break;
         }
     }
     return count > 0;
@@ -78,11 +80,13 @@ void Engine::on_missing(ChunkRef chunk, uint32_t block, bool is_write) {
         if (!touch_resident(chunk, block, is_write)) want(chunk, block, is_write, Cause::fault);
         break;
     case ChunkState::scattered: touch_scattered(chunk, block, is_write); break;
+    case ChunkState::sparse: touch_sparse(chunk, block, is_write); break;
     case ChunkState::filling:
     case ChunkState::fetching:
     case ChunkState::evicting:
     case ChunkState::scattering:
-    case ChunkState::gathering: touch_moving(chunk, is_write); break;
+    case ChunkState::gathering:
+    case ChunkState::growing: touch_moving(chunk, is_write); break;
     }
 }
 
@@ -119,6 +123,8 @@ void Engine::touch_moving(ChunkRef chunk, bool is_write) {
     Move& move = move_of(chunk);
     if (move.kind == MoveKind::evict) {
         move.recalled = true;
+    } else if (move.kind == MoveKind::grow) {
+        facts.flags |= ChunkFlags::dense;
     } else if (!move.demanded) {
         move.demanded = true;
         if (move.cause == Cause::prefetch) ++session_at(chunk.session).stats.prefetches_used;

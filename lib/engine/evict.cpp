@@ -17,6 +17,7 @@ bool Engine::start_evict(ChunkRef chunk, Cause cause) {
     switch (record(chunk).state) {
     case ChunkState::ready: drop_ready(chunk); return true;
     case ChunkState::resident: return start_evict_resident(chunk, cause);
+    case ChunkState::sparse: evict_sparse(chunk); return true;
     case ChunkState::scattered:
         return start_pieces_out(chunk, PieceIndex{record(chunk).first_piece}, cause);
     default: return false;

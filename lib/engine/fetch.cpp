@@ -34,6 +34,8 @@ Part part_of(const Move& move, uint32_t part, uint64_t block_bytes) {
 // False: the machine refused memory for the frame; nothing has changed.
 bool Engine::start_fetch(ChunkRef chunk, Cause cause) {
     Session& session = session_at(chunk.session);
+    give_way_to_fetch(chunk);
+    record(chunk).flags &= static_cast<uint8_t>(~ChunkFlags::dense);
     Move& move = begin_move(MoveKind::fetch, chunk, cause);
     if (!open_frame(move)) {
         end_move(move);
@@ -44,7 +46,10 @@ bool Engine::start_fetch(ChunkRef chunk, Cause cause) {
     ++session.stats.fetches;
     begin_read(move, chunk_bytes_);
     // The program uses some of the chunk already: the whole is shown as soon as it is there.
-    if (gathers) move.demanded = true;
+    if (gathers) {
+        move.demanded = true;
+        session.lone.needed_whole();
+    }
     const uint64_t block_bytes = ports_.store.block_bytes();
     // Whoever scans needs the whole chunk anyway.
     if (cause == Cause::fault && !session.streams.is_streaming() && blocks_ > 1 &&
@@ -173,12 +178,13 @@ void Engine::retry_fetch(Move& move) {
     submit_reads(move);
 }
 
-// What was to come in, the whole chunk or a piece, cannot be read as it was written.
+// What was to come in, the whole chunk or a block, cannot be read as it was written.
 void Engine::lose(Move& move) {
     const ChunkRef chunk = move.chunk;
     ChunkRecord& facts = record(chunk);
-    if (move.kind == MoveKind::fetch) {
+    if (move.kind != MoveKind::piece_in) {
         ports_.device.close(chunk, move.frame);
+        forget_blocks(chunk);
         release_frame(chunk);
     } else {
         ports_.device.pieces()->close(piece_ref(move.piece));
@@ -186,7 +192,8 @@ void Engine::lose(Move& move) {
     }
     drop_pieces(chunk);
     apply(chunk, ChunkEvent::copy_lost);
-    facts.flags &= static_cast<uint8_t>(~(ChunkFlags::kept | ChunkFlags::write_wanted));
+    facts.flags &=
+        static_cast<uint8_t>(~(ChunkFlags::kept | ChunkFlags::write_wanted | ChunkFlags::dense));
     facts.place_first = facts.place_granules = 0;
     ports_.store.quarantine(move.place);
     ++session_at(chunk.session).stats.chunks_lost;

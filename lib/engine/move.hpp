@@ -5,6 +5,7 @@
 //   fill    zeroing -> showing
 //   fetch   reading -> hashing -> showing
 //   evict   hashing -> write_wanted -> writing
+//   grow        read_wanted -> reading -> showing
 //   piece_in    read_wanted -> reading -> showing
 //   piece_out   write_wanted -> writing -> showing (where the write failed)
 //
@@ -21,7 +22,7 @@
 
 namespace ciuic {
 
-enum class MoveKind : uint8_t { fill, fetch, evict, piece_in, piece_out };
+enum class MoveKind : uint8_t { fill, fetch, evict, grow, piece_in, piece_out };
 
 enum class MoveStage : uint8_t {
     idle,          // the record is free
@@ -48,7 +49,7 @@ struct Move {
     Extent place;
     std::span<std::byte> bytes;         // the frame's, or the piece's
     uint32_t first_block = none_index;  // read and shown first; none_index: the chunk as a whole.
-                                        // Of a piece: its block
+                                        // Of grow and of a piece: its block
     uint8_t parts_left = 0;             // bit per part still to be submitted
     uint8_t parts_flying = 0;           // bit per part the store has
     uint64_t reading_bytes = 0;         // counted in its session's reads

@@ -61,12 +61,16 @@ void Engine::end_move(Move& move) {
     settle(chunk);
 }
 
-// Takes a frame and opens it. On false nothing has changed.
-bool Engine::open_frame(Move& move) {
+bool Engine::open_frame(Move& move) { return open_frame(move, 0, chunk_bytes_); }
+
+// Takes a frame and opens this part of it. On false nothing has changed.
+bool Engine::open_frame(Move& move, uint64_t offset_bytes, uint64_t length_bytes) {
     Session& session = session_at(move.chunk.session);
     lift_poison(move.chunk);
     move.frame = frames_.take(move.chunk);
-    auto opened = ports_.device.open(move.chunk, move.frame);
+    auto opened = length_bytes == chunk_bytes_
+                      ? ports_.device.open(move.chunk, move.frame)
+                      : ports_.device.open_part(move.chunk, move.frame, offset_bytes, length_bytes);
     if (!opened) {
         frames_.give_back(move.frame);
         retry_wanted_ = true;
@@ -141,7 +145,8 @@ void Engine::advance(Move& move) {
     case MoveKind::fill: return show_filled(move);
     case MoveKind::fetch: return shows ? show_fetched(move) : submit_reads(move);
     case MoveKind::evict: return shows ? abort_evict(move) : submit_write(move);
-    case MoveKind::piece_in: return shows ? show_piece(move) : read_piece(move);
+    case MoveKind::grow: return shows ? show_grown(move) : read_block(move);
+    case MoveKind::piece_in: return shows ? show_piece(move) : read_block(move);
     case MoveKind::piece_out: return shows ? end_piece_out(move, false) : write_piece(move);
     }
 }
@@ -182,6 +187,8 @@ bool Engine::give_up(ChunkRef chunk, bool keep_promise) {
         ports_.device.close(chunk, FrameIndex{facts.frame});
         release_frame(chunk);
     }
+    if (facts.shown_blocks != 0) forget_blocks(chunk);
+    facts.flags &= static_cast<uint8_t>(~ChunkFlags::dense);
     drop_pieces(chunk);
     release_place(chunk);
     facts.left_at = 0;

@@ -106,6 +106,7 @@ void Engine::acquire_chunk(ChunkRef chunk) {
     case ChunkState::empty:
     case ChunkState::stored:
     case ChunkState::scattered:
+    case ChunkState::sparse:
         if (facts.flags & ChunkFlags::wanted) return;
         want(chunk, 0, false, Cause::acquire);
         touch_stream(chunk);
@@ -117,7 +118,8 @@ void Engine::acquire_chunk(ChunkRef chunk) {
     case ChunkState::fetching:
     case ChunkState::evicting:
     case ChunkState::scattering:
-    case ChunkState::gathering: touch_moving(chunk, false); break;
+    case ChunkState::gathering:
+    case ChunkState::growing: touch_moving(chunk, false); break;
     default: break;
     }
 }

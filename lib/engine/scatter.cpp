@@ -38,7 +38,7 @@ bool Engine::wants_piece(ChunkRef chunk, Cause cause) {
     if (facts.piece_left_block == facts.wanted_block + 1 &&
         pieces_in_ - facts.piece_left_at < std::max(limits::pieces_min, pieces_.pieces() / 8))
         return false;
-    if (!holds(facts.copies, Copies::pieces)) return true;
+    if (!holds(facts.copies, Copies::pieces)) return session_at(chunk.session).lone.wants_block();
     uint32_t count = 0;
     for (uint32_t piece = facts.first_piece; piece != none_index;
          piece = pieces_[PieceIndex{piece}].next) {
@@ -68,11 +68,11 @@ bool Engine::start_piece(ChunkRef chunk) {
     move.first_block = facts.wanted_block;
     move.bytes = *opened;
     begin_read(move, move.bytes.size());
-    read_piece(move);
+    read_block(move);
     return true;
 }
 
-void Engine::read_piece(Move& move) {
+void Engine::read_block(Move& move) {
     move.stage = MoveStage::read_wanted;
     const uint64_t offset_bytes = move.first_block * move.bytes.size();
     const auto token = static_cast<uint64_t>(&move - moves_.data()) * read_parts;
@@ -82,7 +82,7 @@ void Engine::read_piece(Move& move) {
 }
 
 // The block is hashed on the spot: 64 KiB take 3 us, less than a worker's wake-up.
-void Engine::on_piece_read(Move& move, const Status& status) {
+void Engine::on_block_read(Move& move, const Status& status) {
     CIUIC_CHECK(move.stage == MoveStage::reading);
     move.parts_flying = 0;
     SessionStats& stats = session_at(move.chunk.session).stats;
@@ -90,12 +90,14 @@ void Engine::on_piece_read(Move& move, const Status& status) {
         stats.store_bytes_read += move.bytes.size();
         uint64_t content_hash = 0;
         hash_blocks(move.bytes, move.bytes.size(), {&content_hash, 1});
-        if (is_tag_right(move.chunk, move.first_block, content_hash)) return show_piece(move);
+        if (is_tag_right(move.chunk, move.first_block, content_hash))
+            return move.kind == MoveKind::grow ? show_grown(move) : show_piece(move);
         ++stats.tag_failures;
     }
-    if (record(move.chunk).flags & ChunkFlags::doomed) return end_piece_in(move, false);
+    if (record(move.chunk).flags & ChunkFlags::doomed)
+        return move.kind == MoveKind::grow ? abort_grow(move) : end_piece_in(move, false);
     if (move.tries++ >= limits::io_retries_max) return lose(move);
-    read_piece(move);
+    read_block(move);
 }
 
 void Engine::show_piece(Move& move) {

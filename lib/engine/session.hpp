@@ -6,6 +6,7 @@
 #include "engine/ports.hpp"
 #include "engine/stats.hpp"
 #include "policy/fair_queue.hpp"
+#include "policy/lone_touches.hpp"
 #include "policy/stream_prefetch.hpp"
 #include "residency/chunk_table.hpp"
 
@@ -51,6 +52,7 @@ struct Session {
     bool closing = false;
     uint32_t closing_cursor = 0;
     StreamPrefetch streams;
+    LoneTouches lone;
     PrefetchProposal ahead;  // what is still to be prefetched
     std::array<Waiter, limits::waiters_per_session_max> waiters{};
     SessionStats stats;

@@ -20,6 +20,11 @@
 //                            '--copy_lost--> lost <------------------- copy_lost -----'  |
 //                                                            resident <-- gather_done ---'
 //
+//   stored --grow_start--> growing --grow_done--> sparse --drop--> stored
+//          <--grow_abort---  |  ^                   |
+//                            |  '--- grow_start ----'
+//                            '--copy_lost--> lost
+//
 //   `discard` leads from every settled state to vacant, `clear` to empty.
 //
 // A chunk has a set of valid copies, at most one per tier. A move makes its target valid at its
@@ -27,7 +32,8 @@
 // nothing to repair. A write invalidates every other copy.
 //
 // A scattered chunk has its truth in two tiers: the blocks that are in pieces, and in the store all
-// others. Of the store copy, the blocks that are in pieces do not count.
+// others. Of the store copy, the blocks that are in pieces do not count. A sparse chunk has its
+// truth in the store; what is in its frame may be dropped at any time.
 #pragma once
 
 #include <array>
@@ -50,8 +56,10 @@ enum class ChunkState : uint8_t {
     scattered,   // some blocks are the program's, each in a piece; the store has the others
     scattering,  // a piece is on its way in, or back to the store
     gathering,   // the other blocks are on their way from the store, into a frame for all
+    sparse,      // some blocks are shown, read-only, in a frame; the store has all
+    growing,     // a block is on its way from the store, into such a frame
 };
-inline constexpr size_t chunk_states = 12;
+inline constexpr size_t chunk_states = 14;
 
 enum class ChunkEvent : uint8_t {
     promise,           // a region takes the chunk
@@ -68,7 +76,7 @@ enum class ChunkEvent : uint8_t {
     evict_start,       // the device copy is frozen
     evict_done,        // the store copy is valid, the frame is free
     evict_abort,       // the program has the frame again
-    drop,              // a ready frame is taken back: the store copy is valid
+    drop,              // a ready or sparse frame is taken back: the store copy is valid
     clear,             // the bytes are given up: the chunk reads as zero
     discard,           // the region gives the chunk up
     piece_start,       // a piece is to come in, or its bytes are to be written
@@ -77,8 +85,11 @@ enum class ChunkEvent : uint8_t {
     gather_start,      // reading from the store starts, the pieces stay the program's
     gather_done,       // read, put together with the pieces, and shown
     gather_abort,      // the pieces are the program's as before
+    grow_start,        // reading a block from the store starts
+    grow_done,         // read, verified and shown
+    grow_abort,        // the frame is given up with all that is in it
 };
-inline constexpr size_t chunk_events = 23;
+inline constexpr size_t chunk_events = 26;
 
 // The set of tiers that hold a valid copy. Pieces are a part of one, and outrank the store's.
 enum class Copies : uint8_t { none = 0, device = 1, store = 2, both = 3, pieces = 4, all = 7 };
@@ -129,18 +140,26 @@ inline constexpr auto transitions = [] {
         {gathering,  E::gather_done,      resident,   C::device, C::all},
         {gathering,  E::gather_abort,     scattered,  C::none,   C::none},
         {gathering,  E::copy_lost,        lost,       C::none,   C::all},
+        {stored,     E::grow_start,       growing,    C::none,   C::none},
+        {sparse,     E::grow_start,       growing,    C::none,   C::none},
+        {growing,    E::grow_done,        sparse,     C::none,   C::none},
+        {growing,    E::grow_abort,       stored,     C::none,   C::none},
+        {growing,    E::copy_lost,        lost,       C::none,   C::store},
+        {sparse,     E::drop,             stored,     C::none,   C::none},
         {empty,      E::clear,            empty,      C::none,   C::none},
         {resident,   E::clear,            empty,      C::none,   C::both},
         {ready,      E::clear,            empty,      C::none,   C::both},
         {stored,     E::clear,            empty,      C::none,   C::both},
         {lost,       E::clear,            empty,      C::none,   C::none},
         {scattered,  E::clear,            empty,      C::none,   C::all},
+        {sparse,     E::clear,            empty,      C::none,   C::store},
         {empty,      E::discard,          vacant,     C::none,   C::none},
         {resident,   E::discard,          vacant,     C::none,   C::both},
         {ready,      E::discard,          vacant,     C::none,   C::both},
         {stored,     E::discard,          vacant,     C::none,   C::both},
         {lost,       E::discard,          vacant,     C::none,   C::none},
         {scattered,  E::discard,          vacant,     C::none,   C::all},
+        {sparse,     E::discard,          vacant,     C::none,   C::store},
     });
     // clang-format on
 }();
@@ -163,6 +182,8 @@ constexpr bool is_consistent(ChunkState state, Copies copies) {
         return holds(copies, Copies::device) && !holds(copies, Copies::pieces);
     case ChunkState::ready: return copies == Copies::both;
     case ChunkState::fetching:
+    case ChunkState::sparse:
+    case ChunkState::growing:
     case ChunkState::stored: return copies == Copies::store;
     case ChunkState::scattering: return without(copies, Copies::pieces) == Copies::store;
     case ChunkState::gathering:
@@ -175,19 +196,21 @@ constexpr bool is_consistent(ChunkState state, Copies copies) {
 constexpr bool is_moving(ChunkState state) {
     return state == ChunkState::filling || state == ChunkState::fetching ||
            state == ChunkState::evicting || state == ChunkState::scattering ||
-           state == ChunkState::gathering;
+           state == ChunkState::gathering || state == ChunkState::growing;
 }
 
 // The chunk has a frame (while it moves from or to one, too).
 constexpr bool has_frame(ChunkState state) {
     return state == ChunkState::resident || state == ChunkState::ready ||
            state == ChunkState::filling || state == ChunkState::fetching ||
-           state == ChunkState::evicting || state == ChunkState::gathering;
+           state == ChunkState::evicting || state == ChunkState::gathering ||
+           state == ChunkState::sparse || state == ChunkState::growing;
 }
 
 // A fetch may start from here.
 constexpr bool is_fetchable(ChunkState state) {
-    return state == ChunkState::stored || state == ChunkState::scattered;
+    return state == ChunkState::stored || state == ChunkState::scattered ||
+           state == ChunkState::sparse;
 }
 
 const char* chunk_state_text(ChunkState state);

@@ -65,6 +65,10 @@ bool ChunkTable::is_sound(ChunkIndex chunk, uint32_t frames) const {
     if (flag(ChunkFlags::kept) && record.place_granules == 0) return false;
     if (flag(ChunkFlags::doomed) && !is_moving(record.state)) return false;
     if (flag(ChunkFlags::cleared) && !flag(ChunkFlags::doomed)) return false;
+    const bool has_blocks = record.shown_blocks != 0;
+    if (record.state == ChunkState::sparse ? !has_blocks
+                                           : has_blocks && record.state != ChunkState::growing)
+        return false;
     if (record.state == ChunkState::vacant && record.place_granules != 0) return false;
     return true;
 }
@@ -83,6 +87,8 @@ const char* chunk_state_text(ChunkState state) {
     case ChunkState::scattered: return "scattered";
     case ChunkState::scattering: return "scattering";
     case ChunkState::gathering: return "gathering";
+    case ChunkState::sparse: return "sparse";
+    case ChunkState::growing: return "growing";
     }
     return "?";
 }

@@ -234,6 +234,42 @@ TEST_P(DeviceContract, PartialRevealLeavesTheRestWaiting) {
     EXPECT_EQ(finish(0).value, word_of(5, part));
 }
 
+// Goal: a chunk can be opened block by block, each block costs its own memory where pages are
+// small, what is shown stays as it is while others come, and closing ends it all. Method: two
+// blocks, the others waited for, then closed and opened whole.
+TEST_P(DeviceContract, OpensAndShowsSingleBlocks) {
+    if (!traits().opens_parts) {
+        EXPECT_EQ(device().open_part(chunk(5), frame(5), 0, traits().chunk_bytes).error().code,
+                  Errc::unsupported);
+        return;
+    }
+    const uint64_t part = traits().reveal_bytes;
+    for (const uint64_t block : {uint64_t{2}, uint64_t{0}}) {
+        const uint64_t offset = block * part;
+        load(0, 5, offset + 8);
+        EXPECT_EQ(next_event().offset_bytes, offset + 8);
+        const auto opened = device().open_part(chunk(5), frame(5), offset, part);
+        ASSERT_TRUE(opened.has_value());
+        ASSERT_EQ(opened->size(), traits().chunk_bytes);
+        for (uint64_t word = offset; word < offset + part; word += 8)
+            put_word(*opened, word, word_of(5, word));
+        ASSERT_TRUE(device().reveal(chunk(5), frame(5), offset, part, false).has_value());
+        EXPECT_EQ(finish(0).value, word_of(5, offset + 8));
+    }
+    load(0, 5, 2 * part);
+    EXPECT_EQ(finish(0).value, word_of(5, 2 * part));
+    load(0, 5, part);
+    EXPECT_EQ(next_event().offset_bytes, part);
+    EXPECT_GE(rig_->held_bytes(), 2 * part);
+    close(5);
+    EXPECT_EQ(rig_->held_bytes(), 0u);
+    // It is woken by the end and comes again.
+    EXPECT_EQ(next_event().offset_bytes, part);
+    open_filled(5);
+    reveal(5, false);
+    EXPECT_EQ(finish(0).value, word_of(5, part));
+}
+
 // Goal: all who wait at a chunk go on with one reveal; each fault is reported once, and drain()
 // keeps to the room it is given. Method: every worker at one chunk.
 TEST_P(DeviceContract, OneRevealWakesEveryWaiter) {

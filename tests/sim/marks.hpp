@@ -56,8 +56,12 @@ enum class Mark : uint8_t {
     doomed_in_scatter,
     doomed_in_gather,
     died_in_scatter,
+    grown,      // a sparse chunk got another block
+    given_way,  // a sparse chunk was fetched whole
+    doomed_in_grow,
+    died_in_grow,
 };
-inline constexpr size_t marks = 46;
+inline constexpr size_t marks = 50;
 static_assert(marks <= 64);
 const char* mark_text(Mark mark);
 

@@ -67,7 +67,11 @@ const char* mark_text(Mark mark) {
                                                           "piece_touched",
                                                           "doomed_in_scatter",
                                                           "doomed_in_gather",
-                                                          "died_in_scatter"};
+                                                          "died_in_scatter",
+                                                          "grown",
+                                                          "given_way",
+                                                          "doomed_in_grow",
+                                                          "died_in_grow"};
     return texts[static_cast<size_t>(mark)];
 }
 

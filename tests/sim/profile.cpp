@@ -40,16 +40,17 @@ void draw_device(Draw& draw, Profile& profile) {
     // Huge pages can only be shown whole.
     device.traits.reveal_bytes = shared && draw.coin(2, 3) ? block_bytes : chunk_bytes;
     device.traits.sees_writes = shared;
+    device.traits.opens_parts = shared && draw.coin(2, 3);
     device.traits.opens_zeroed = shared;
     device.conceals_reads = !shared;
     profile.store.chunk_bytes = chunk_bytes;
     profile.store.block_bytes = draw.coin(1, 4) ? chunk_bytes : block_bytes;
     if (profile.store.block_bytes > device.traits.reveal_bytes)
         profile.store.block_bytes = device.traits.reveal_bytes;
+    profile.engine.pieces_per_chunk_max = draw.between(1, 4);
     if (shared || draw.coin(1, 3)) return;
     device.pieces = draw.between(1, 12);
     device.piece_bytes = profile.store.block_bytes;
-    profile.engine.pieces_per_chunk_max = draw.between(1, 4);
 }
 
 void draw_programs(Draw& draw, Profile& profile) {

@@ -117,6 +117,7 @@ void SimClients::mark_death(const Program& facts) {
         case ChunkState::fetching: marks_.hit(Mark::died_in_fetch); break;
         case ChunkState::evicting: marks_.hit(Mark::died_in_evict); break;
         case ChunkState::scattering: marks_.hit(Mark::died_in_scatter); break;
+        case ChunkState::growing: marks_.hit(Mark::died_in_grow); break;
         default: break;
         }
     }

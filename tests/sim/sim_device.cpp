@@ -104,23 +104,47 @@ void SimDevice::wake(ChunkRef chunk, uint32_t blocks) {
 }
 
 Result<std::span<std::byte>> SimDevice::open(ChunkRef chunk, FrameIndex frame) {
+    if (at(chunk).phase != Phase::closed) fail("open: chunk %u is not closed", chunk.chunk.value);
+    return open_part(chunk, frame, 0, options_.traits.chunk_bytes);
+}
+
+// A bit for each block of the range.
+uint32_t SimDevice::blocks_of(const char* call, uint64_t offset_bytes,
+                              uint64_t length_bytes) const {
+    const uint64_t block_bytes = options_.traits.reveal_bytes;
+    if (length_bytes == 0 || offset_bytes % block_bytes != 0 || length_bytes % block_bytes != 0 ||
+        offset_bytes + length_bytes > options_.traits.chunk_bytes)
+        fail("%s: [%lu, +%lu) is not made of blocks", call, offset_bytes, length_bytes);
+    const auto count = static_cast<uint32_t>(length_bytes / block_bytes);
+    return ((uint32_t{1} << count) - 1) << (offset_bytes / block_bytes);
+}
+
+Result<std::span<std::byte>> SimDevice::open_part(ChunkRef chunk, FrameIndex frame,
+                                                  uint64_t offset_bytes, uint64_t length_bytes) {
     Chunk& facts = begin("open", chunk, frame);
-    if (facts.phase != Phase::closed) fail("open: chunk %u is not closed", chunk.chunk.value);
+    const bool is_first = facts.phase == Phase::closed;
+    const uint32_t blocks = blocks_of("open", offset_bytes, length_bytes);
+    if (!is_first && (facts.phase != Phase::opened || (facts.backed & blocks)))
+        fail("open: a part of chunk %u is open already", chunk.chunk.value);
     if (frame.value >= frames_.size()) fail("open: there is no frame %u", frame.value);
-    if (frames_[frame.value].held) fail("open: frame %u is in use", frame.value);
-    const std::span<std::byte> bytes = frame_bytes(frame.value);
-    require_unused(chunk, bytes, "open", true);
+    if (is_first && frames_[frame.value].held) fail("open: frame %u is in use", frame.value);
+    const std::span<std::byte> part = frame_bytes(frame.value).subspan(offset_bytes, length_bytes);
+    require_unused(chunk, part, "open", true);
     if (chance(options_.refuse_chance)) {
         faults_.add(Fault::open_refused);
         return Error{Errc::no_memory, 0, "no memory for a frame"};
     }
-    frames_[frame.value] = {.held = true, .user = chunk};
-    facts.phase = Phase::opened;
-    facts.frame = frame.value;
-    facts.shown = facts.writable = facts.read_faults = 0;
-    ++frames_open_;
-    if (options_.traits.opens_zeroed) std::memset(bytes.data(), 0, bytes.size());
-    return bytes;
+    if (!is_first && facts.shown != 0) marks_.hit(Mark::grown);
+    if (is_first) {
+        frames_[frame.value] = {.held = true, .user = chunk};
+        facts.phase = Phase::opened;
+        facts.frame = frame.value;
+        facts.backed = facts.shown = facts.writable = facts.read_faults = 0;
+        ++frames_open_;
+    }
+    facts.backed |= blocks;
+    if (options_.traits.opens_zeroed) std::memset(part.data(), 0, part.size());
+    return frame_bytes(frame.value);
 }
 
 Status SimDevice::reveal(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes,
@@ -128,17 +152,13 @@ Status SimDevice::reveal(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes
     Chunk& facts = begin("reveal", chunk, frame);
     if (facts.phase != Phase::opened && facts.phase != Phase::shown)
         fail("reveal: chunk %u is neither opened nor shown", chunk.chunk.value);
-    const uint64_t block_bytes = options_.traits.reveal_bytes;
-    if (length_bytes == 0 || offset_bytes % block_bytes != 0 || length_bytes % block_bytes != 0 ||
-        offset_bytes + length_bytes > options_.traits.chunk_bytes)
-        fail("reveal: [%lu, +%lu) is not made of blocks", offset_bytes, length_bytes);
+    const uint32_t blocks = blocks_of("reveal", offset_bytes, length_bytes);
+    if (blocks & ~facts.backed) fail("reveal: chunk %u has no such block", chunk.chunk.value);
     if (facts.phase == Phase::opened)
         require_unused(chunk, frame_bytes(frame.value).subspan(offset_bytes, length_bytes),
                        "reveal", false);
     require_pieces_hidden("reveal", chunk);
     CIUIC_TRY_STATUS(disturbed(chunk));
-    const auto count = static_cast<uint32_t>(length_bytes / block_bytes);
-    const uint32_t blocks = ((uint32_t{1} << count) - 1) << (offset_bytes / block_bytes);
     const bool can_write = writable || !options_.traits.sees_writes;
     // What is mapped already keeps its right to write, as in a page table.
     facts.writable = can_write ? facts.writable | blocks : facts.writable & (facts.shown | ~blocks);
@@ -192,7 +212,7 @@ void SimDevice::close(ChunkRef chunk, FrameIndex frame) {
     require_unused(chunk, frame_bytes(frame.value), "close", true);
     facts.phase = Phase::closed;
     facts.frame = none_index;
-    facts.shown = facts.writable = 0;
+    facts.backed = facts.shown = facts.writable = 0;
     frames_[frame.value] = {};
     --frames_open_;
     wake(chunk, all_blocks_);

@@ -59,6 +59,8 @@ public:
     // Device
     const DeviceTraits& traits() const override { return options_.traits; }
     Result<std::span<std::byte>> open(ChunkRef chunk, FrameIndex frame) override;
+    Result<std::span<std::byte>> open_part(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes,
+                                           uint64_t length_bytes) override;
     Status reveal(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes, uint64_t length_bytes,
                   bool writable) override;
     Status allow_write(ChunkRef chunk, FrameIndex frame) override;
@@ -116,6 +118,7 @@ private:
         Phase phase = Phase::closed;
         bool poisoned = false;
         uint32_t frame = none_index;
+        uint32_t backed = 0;    // bit per block
         uint32_t shown = 0;     // bit per block
         uint32_t writable = 0;  // bit per block; only where shown
         uint32_t read_faults = 0;
@@ -147,6 +150,7 @@ private:
     Chunk& begin(const char* call, ChunkRef chunk, FrameIndex frame);
     bool chance(uint32_t chance);
     Status disturbed(ChunkRef chunk);
+    uint32_t blocks_of(const char* call, uint64_t offset_bytes, uint64_t length_bytes) const;
     void wake(ChunkRef chunk, uint32_t blocks);
     void require_unused(ChunkRef chunk, std::span<const std::byte> bytes, const char* call,
                         bool by_readers_too) const;

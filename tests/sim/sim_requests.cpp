@@ -87,6 +87,7 @@ void SimClients::begin_giving_up(uint32_t index, RequestKind kind, ChunkRange ra
         case ChunkState::evicting: marks_.hit(Mark::doomed_in_evict); break;
         case ChunkState::scattering: marks_.hit(Mark::doomed_in_scatter); break;
         case ChunkState::gathering: marks_.hit(Mark::doomed_in_gather); break;
+        case ChunkState::growing: marks_.hit(Mark::doomed_in_grow); break;
         default: break;
         }
         if (kind == RequestKind::clear)

@@ -199,10 +199,13 @@ RunReport Simulation::report() const {
     mark_if(total.prefetches_used > 0, Mark::prefetch_used);
     mark_if(total.prefetches_wasted > 0, Mark::prefetch_wasted);
     mark_if(total.write_failures > 0, Mark::write_refused);
-    mark_if(total.pieces_in > 0, Mark::piece_in);
-    mark_if(total.pieces_out > total.pieces_written, Mark::piece_clean);
-    mark_if(total.pieces_written > 0, Mark::piece_written);
-    mark_if(total.gathers > 0, Mark::gathered);
+    // Where there are no pieces, single blocks are those of sparse chunks.
+    const bool has_pieces = profile_.device.pieces > 0;
+    mark_if(has_pieces && total.pieces_in > 0, Mark::piece_in);
+    mark_if(has_pieces && total.pieces_out > total.pieces_written, Mark::piece_clean);
+    mark_if(has_pieces && total.pieces_written > 0, Mark::piece_written);
+    mark_if(has_pieces && total.gathers > 0, Mark::gathered);
+    mark_if(!has_pieces && total.gathers > 0, Mark::given_way);
     if (total.chunks_lost < report.losses)
         fail("programs met %lu losses, the engine counts %lu", report.losses, total.chunks_lost);
     return report;

@@ -103,6 +103,7 @@ SharedHostDevice::SharedHostDevice(const SharedHostOptions& options, FrameFiles 
     traits_.chunk_bytes = options.chunk_bytes;
     traits_.reveal_bytes = std::max(options.block_bytes, page_bytes_);
     traits_.sees_writes = true;
+    traits_.opens_parts = traits_.reveal_bytes < options.chunk_bytes;
     traits_.opens_zeroed = true;
 }
 
@@ -171,21 +172,31 @@ Status SharedHostDevice::attach(SessionIndex session, UniqueFd uffd, uint64_t cl
 
 Result<std::span<std::byte>> SharedHostDevice::open(ChunkRef chunk, FrameIndex frame) {
     CIUIC_CHECK(frame.value < users_.size() && users_[frame.value] == nobody);
+    return open_part(chunk, frame, 0, traits_.chunk_bytes);
+}
+
+Result<std::span<std::byte>> SharedHostDevice::open_part(ChunkRef chunk, FrameIndex frame,
+                                                         uint64_t offset_bytes,
+                                                         uint64_t length_bytes) {
+    CIUIC_CHECK(frame.value < users_.size());
+    CIUIC_CHECK(users_[frame.value] == nobody || users_[frame.value] == chunk);
+    CIUIC_CHECK(length_bytes > 0 && offset_bytes + length_bytes <= traits_.chunk_bytes);
     Space& space = space_of(chunk);
     const std::span<std::byte> bytes = bytes_of(space, chunk);
-    const uint64_t offset_bytes = chunk.chunk.value * traits_.chunk_bytes;
+    const std::span<std::byte> part = bytes.subspan(offset_bytes, length_bytes);
+    const uint64_t in_file_bytes = chunk.chunk.value * traits_.chunk_bytes + offset_bytes;
     // First the pages, then this process's view of them: neither a read from disk nor a touch
     // finds memory missing, so a lack of it is an error code here and no SIGBUS anywhere.
-    int refused = allocate(space.file.get(), 0, offset_bytes, bytes.size());
-    if (refused == 0 && ::madvise(bytes.data(), bytes.size(), MADV_POPULATE_WRITE) != 0)
+    int refused = allocate(space.file.get(), 0, in_file_bytes, part.size());
+    if (refused == 0 && ::madvise(part.data(), part.size(), MADV_POPULATE_WRITE) != 0)
         refused = errno;
     if (refused != 0) {
-        punch(space.file.get(), offset_bytes, bytes.size());
+        punch(space.file.get(), in_file_bytes, part.size());
         const bool memory = refused == ENOSPC || refused == ENOMEM || refused == EFAULT;
         return Error{memory ? Errc::no_memory : Errc::io, refused, "allocating a frame"};
     }
+    if (users_[frame.value] == nobody) ++space.open_chunks;
     users_[frame.value] = chunk;
-    ++space.open_chunks;
     return bytes;
 }
 

@@ -71,6 +71,8 @@ public:
 
     const DeviceTraits& traits() const override { return traits_; }
     Result<std::span<std::byte>> open(ChunkRef chunk, FrameIndex frame) override;
+    Result<std::span<std::byte>> open_part(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes,
+                                           uint64_t length_bytes) override;
     Status reveal(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes, uint64_t length_bytes,
                   bool writable) override;
     Status allow_write(ChunkRef chunk, FrameIndex frame) override;

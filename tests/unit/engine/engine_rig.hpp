@@ -23,7 +23,7 @@ namespace ciuic::test {
 class ScriptedDevice final : public Device, public Pieces {
 public:
     ScriptedDevice(uint32_t frames, uint64_t chunk_bytes, uint64_t reveal_bytes, bool sees_writes,
-                   uint32_t pieces, uint64_t piece_bytes)
+                   uint32_t pieces, uint64_t piece_bytes, bool opens_parts)
         : memory(frames * chunk_bytes), piece_memory(pieces * piece_bytes), pieces_(pieces),
           piece_bytes_(piece_bytes) {
         traits_.name = "scripted";
@@ -31,6 +31,7 @@ public:
         traits_.chunk_bytes = chunk_bytes;
         traits_.reveal_bytes = reveal_bytes;
         traits_.sees_writes = sees_writes;
+        traits_.opens_parts = opens_parts;
         traits_.opens_zeroed = sees_writes;
     }
 
@@ -62,6 +63,12 @@ public:
         note("open", chunk);
         if (traits_.opens_zeroed)
             std::fill_n(bytes(frame).begin(), traits_.chunk_bytes, std::byte{});
+        return bytes(frame);
+    }
+    Result<std::span<std::byte>> open_part(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes,
+                                           uint64_t length_bytes) override {
+        if (refused_opens > 0 && refused_opens--) return Error{Errc::no_memory, 0, "scripted"};
+        note("open block " + std::to_string(offset_bytes / length_bytes) + " of", chunk);
         return bytes(frame);
     }
     Status reveal(ChunkRef chunk, FrameIndex, uint64_t offset_bytes, uint64_t length_bytes,
@@ -181,9 +188,10 @@ protected:
     static constexpr uint32_t chunks = 32;
 
     explicit EngineRig(bool sees_writes = true, uint32_t pieces = 0,
-                       const EngineOptions& options = {}, uint32_t frame_count = frames)
+                       const EngineOptions& options = {}, uint32_t frame_count = frames,
+                       bool opens_parts = false)
         : device(frame_count, chunk_bytes, sees_writes ? block_bytes : chunk_bytes, sees_writes,
-                 pieces, block_bytes),
+                 pieces, block_bytes, opens_parts),
           engine{{device, store, workers, clock, *this}, options} {
         open_session();
     }
@@ -266,6 +274,36 @@ private:
 class BlindEngineRig : public EngineRig {
 protected:
     BlindEngineRig() : EngineRig(false) {}
+};
+
+// One whose chunks can be opened block by block, three of a chunk.
+class SparseEngineRig : public EngineRig {
+protected:
+    static constexpr uint32_t blocks = chunk_bytes / block_bytes;
+
+    SparseEngineRig()
+        : EngineRig(true, 0, {.prefetch_chunks_max = 0, .pieces_per_chunk_max = 3}, frames, true) {}
+
+    // A chunk that only the store has; block b is filled with value + b.
+    void store_chunk(uint32_t chunk, uint8_t value) {
+        put(chunk, value);
+        for (uint32_t block = 0; block < blocks; ++block)
+            std::memset(bytes(chunk) + block * block_bytes, value + static_cast<int>(block),
+                        block_bytes);
+        evict_fully(chunk);
+        device.calls.clear();
+        disk.requests.clear();
+        disk.faults.clear();
+    }
+    void touch_block(uint32_t chunk, uint32_t block, bool is_write = false) {
+        device.touch(chunk, is_write, block * block_bytes);
+        settle();
+    }
+    bool block_is(uint32_t chunk, uint32_t block, uint8_t value) {
+        const std::byte* begin = bytes(chunk) + block * block_bytes;
+        return std::all_of(begin, begin + block_bytes,
+                           [&](std::byte byte) { return byte == std::byte{value}; });
+    }
 };
 
 // A blind one with room for eight single blocks, three of a chunk.
