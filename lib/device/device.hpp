@@ -91,7 +91,8 @@ public:
     // Gives the frame up, from any state; whoever waits at the chunk is woken and faults anew.
     virtual void close(ChunkRef chunk, FrameIndex frame) = 0;
 
-    // Makes every access to the chunk fail loudly (SIGBUS). The chunk is closed.
+    // Makes every access to what is not shown of the chunk fail loudly (SIGBUS). The chunk is
+    // closed, or opened and not concealed; in the latter case it is closed without being shown.
     virtual Status poison(ChunkRef chunk) = 0;
 
     // Undoes poison(): touches of the chunk wait again. The chunk is closed. Where the marks lie in

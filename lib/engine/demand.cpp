@@ -81,6 +81,7 @@ bool Engine::start_wanted_of(SessionIndex index) {
         case ChunkState::empty:
         case ChunkState::stored:
         case ChunkState::scattered:
+            if (opens_left_ == 0) return started;  // those that were started want a next turn
             if (!start_page_in(chunk, cause)) return expire_wanted(index) || started;
             break;
         case ChunkState::ready:
@@ -98,7 +99,10 @@ bool Engine::start_wanted_of(SessionIndex index) {
         case ChunkState::fetching:
         case ChunkState::evicting:
         case ChunkState::scattering:
-        case ChunkState::gathering: touch_moving(chunk, false); break;
+        case ChunkState::gathering:
+            touch_moving(chunk, false);
+            if (cause == Cause::fault) move_of(chunk).touched = true;
+            break;
         case ChunkState::vacant:
         case ChunkState::lost:
             if (cause == Cause::fault && !refuse(chunk)) return expire_wanted(index) || started;
@@ -128,7 +132,9 @@ bool Engine::start_page_in(ChunkRef chunk, Cause cause) {
 bool Engine::expire_wanted(SessionIndex index) {
     const ChunkRef chunk{index, ChunkIndex{session_at(index).wanted_first}};
     const Nanos since{record(chunk).wanted_since_ns};
-    if (ports_.clock.now() - since < options_.frame_deadline) return false;
+    // Another touch of the chunk has been answered since, and with it the time was taken back.
+    if (since == Nanos{0}) begin_wait(chunk);
+    if (since == Nanos{0} || ports_.clock.now() - since < options_.frame_deadline) return false;
     // A device that is busy for so long is no lack of frames; only a closed chunk can be poisoned.
     if (has_frame(record(chunk).state)) return false;
     ++session_at(index).stats.waits_expired;

@@ -92,13 +92,15 @@ void Engine::on_piece_read(Move& move, const Status& status) {
         if (is_tag_right(move.chunk, move.first_block, content_hash)) return show_piece(move);
         ++stats.tag_failures;
     }
-    if (record(move.chunk).flags & ChunkFlags::doomed) return end_piece_in(move, false);
+    if (move.overdue || (record(move.chunk).flags & ChunkFlags::doomed))
+        return end_piece_in(move, false);
     if (move.tries++ >= limits::io_retries_max) return lose(move);
     read_piece(move);
 }
 
 void Engine::show_piece(Move& move) {
-    if (record(move.chunk).flags & ChunkFlags::doomed) return end_piece_in(move, false);
+    if (move.overdue || (record(move.chunk).flags & ChunkFlags::doomed))
+        return end_piece_in(move, false);
     const Status shown = ports_.device.pieces()->reveal(piece_ref(move.piece));
     if (shown.error().code == Errc::busy) {
         move.stage = MoveStage::showing;
