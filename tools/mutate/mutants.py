@@ -131,7 +131,9 @@ MUTANTS = [
      "return show_piece(move);", "shows a piece without verifying it"),
     (SCATTER, "if (move.overdue || (record(move.chunk).flags & ChunkFlags::doomed))\n"
      "        return end_piece_in(move, false);\n"
-     "    const Status", "if (move.overdue) return end_piece_in(move, false);\n    const Status", "shows a piece of a chunk that was given up"),
+     "    const Status",
+     "if (move.overdue) return end_piece_in(move, false);\n    const Status",
+     "shows a piece of a chunk that was given up"),
     (SCATTER, "    lift_poison(ref.chunk);\n", "", "shows a piece that is poisoned"),
     (SCATTER, "    lift_poison(chunk);\n", "", "brings a piece into a poisoned chunk"),
     (SCATTER, "if (facts.piece_left_block == facts.wanted_block + 1 &&", "if (false &&",
