@@ -123,8 +123,11 @@ bool HostDaemon::open_store(std::string& problem) {
                                            clock_);
     if (!file) {
         const std::string size = format_size(config_.store_bytes).data();
+        const bool taken = file.error().code == Errc::busy;
         problem = line_of("store of " + size + " at " + config_.store_path, file.error(),
-                          "give --store a writable place with room, or a smaller --store-size");
+                          taken ? "see --store"
+                                : "give --store a writable place with room, or a smaller "
+                                  "--store-size");
         return false;
     }
     swap_file_ = *std::move(file);
@@ -201,8 +204,10 @@ bool HostDaemon::open_socket(std::string& problem) {
     Result<UniqueFd> socket = listen_socket(config_.socket.c_str(), config_.socket_mode);
     const Status listening = socket ? server_->listen(*std::move(socket)) : Status(socket.error());
     if (listening) return true;
+    const bool taken = listening.error().code == Errc::busy;
     problem = line_of("socket " + config_.socket, listening.error(),
-                      "give --socket a path in a directory that you may write to");
+                      taken ? "stop it, or give --socket another path"
+                            : "give --socket a path in a directory that you may write to");
     return false;
 }
 

@@ -111,7 +111,9 @@ Json make_report(const ReportFacts& facts, const ReportNumbers& numbers) {
                        {"bytes_read", numbers.store.bytes_read},
                        {"retries", numbers.store.retries},
                        {"failures", numbers.store.failures},
-                       {"late", numbers.store.late}};
+                       {"late", numbers.store.late},
+                       {"places_used", numbers.store.places_used},
+                       {"places_quarantined", numbers.store.places_quarantined}};
     report["clients"] = {{"connections", numbers.server.connections},
                          {"handshakes_refused", numbers.server.handshakes_refused},
                          {"handshakes_timed_out", numbers.server.handshakes_timed_out},

@@ -15,7 +15,7 @@ namespace {
 
 constexpr size_t past_max = 1024;               // summaries of sessions that are gone
 constexpr uint64_t violations_logged_max = 16;  // a client must not fill the log
-constexpr uint32_t busy_turns_per_look = 8;     // at events, while there is work
+constexpr Nanos look_interval{200'000};         // at events, while there is work
 constexpr Nanos statistics_interval{10'000'000};
 // For the moves of dead clients, while stopping: each waits for one transfer at most.
 constexpr Nanos closing_wait_max = limits::io_deadline + limits::io_deadline;
@@ -64,8 +64,9 @@ bool Server::turn(Nanos wait_max) {
     publish_statistics();
     if (is_finished()) return false;
     if (more) {
-        // Signals, deaths and new clients are looked at now and then.
-        if (++busy_turns_ % busy_turns_per_look == 0) wait({0});
+        // Signals, deaths and new clients are looked at now and then: by the time, since a turn
+        // takes anything from a microsecond to what it costs to make several chunks' pages.
+        if (ports_.clock.now() >= looked_at_ + look_interval) wait({0});
     } else if (fall_asleep()) {
         wait(wait_bound(wait_max));
     } else {

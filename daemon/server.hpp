@@ -135,11 +135,11 @@ private:
     ServerCounts counts_;
     Nanos accept_again_{};      // 0: accepting
     Nanos statistics_at_{};     // last published
+    Nanos looked_at_{};         // when events were waited for last
     Nanos closing_deadline_{};  // while stopping: for sessions that only the engine still knows
     uint32_t handshakes_ = 0;   // sessions in these states
     uint32_t running_ = 0;
     uint32_t closing_ = 0;
-    uint32_t busy_turns_ = 0;
     bool statistics_stale_ = false;
     bool stopping_ = false;
 };

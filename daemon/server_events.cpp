@@ -53,7 +53,8 @@ void Server::wait(Nanos wait_max) {
     for (int index = 0; index < count; ++index) handle(events[static_cast<size_t>(index)].data.u64);
     if (count > 0) statistics_stale_ = true;
     reap();
-    if (accept_again_ > Nanos{0} && ports_.clock.now() >= accept_again_) resume_accept();
+    looked_at_ = ports_.clock.now();
+    if (accept_again_ > Nanos{0} && looked_at_ >= accept_again_) resume_accept();
 }
 
 void Server::handle(uint64_t tag) {

@@ -67,6 +67,11 @@ inline constexpr uint64_t contended_read_bytes = 8 * MiB;
 inline constexpr uint64_t owed_bytes_max = 64 * MiB;
 // A session that read a moment ago counts as wanting the disk.
 inline constexpr Nanos contention_memory{100'000'000};
+// Chunks whose pages are made, and whose pages are given back, in one turn of the engine. 2 MiB of
+// 4 KiB pages take 1.5 ms to make and 0.8 ms to give back: in between, reads are started, whoever
+// can be served at once is, and deaths are noticed.
+inline constexpr uint32_t opens_per_turn = 1;
+inline constexpr uint32_t closes_per_turn = 2;
 
 inline constexpr uint32_t prefetch_chunks_max = 8;  // per stream; 4 in flight fill the disk
 inline constexpr uint32_t streams_per_session = 4;

@@ -73,9 +73,9 @@ public:
     // Errors: no_memory (the machine refuses the memory), io.
     virtual Result<std::span<std::byte>> open(ChunkRef chunk, FrameIndex frame) = 0;
 
-    // As open(), of a part alone: only it is backed, and may be revealed. Again, for an opened chunk:
-    // of another part of it. Offset and length are multiples of traits().reveal_bytes. A chunk that
-    // was opened in parts is never concealed. Where traits().opens_parts only.
+    // As open(), of a part alone: only it is backed, and may be revealed. Again, for an opened
+    // chunk: of another part of it. Offset and length are multiples of traits().reveal_bytes. A
+    // chunk that was opened in parts is never concealed. Where traits().opens_parts only.
     // Errors: no_memory, io (nothing has changed); unsupported.
     virtual Result<std::span<std::byte>> open_part(ChunkRef, FrameIndex, uint64_t /*offset_bytes*/,
                                                    uint64_t /*length_bytes*/) {
@@ -99,10 +99,12 @@ public:
     // Undoes conceal(): the program has the chunk back; `writable` as for reveal().
     virtual Status restore(ChunkRef chunk, FrameIndex frame, bool writable) = 0;
 
-    // Gives the frame up, whole or in parts, from any state; whoever waits at the chunk is woken and faults anew.
+    // Gives the frame up, whole or in parts, from any state; whoever waits at the chunk is woken
+    // and faults anew.
     virtual void close(ChunkRef chunk, FrameIndex frame) = 0;
 
-    // Makes every access to the chunk fail loudly (SIGBUS). The chunk is closed.
+    // Makes every access to what is not shown of the chunk fail loudly (SIGBUS). The chunk is
+    // closed, or opened and not concealed; in the latter case it is closed without being shown.
     virtual Status poison(ChunkRef chunk) = 0;
 
     // Undoes poison(): touches of the chunk wait again. The chunk is closed. Where the marks lie in

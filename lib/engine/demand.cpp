@@ -80,6 +80,7 @@ bool Engine::start_wanted_of(SessionIndex index) {
         case ChunkState::stored:
         case ChunkState::scattered:
         case ChunkState::sparse:
+            if (opens_left_ == 0) return started;  // those that were started want a next turn
             if ((reads && !may_read(session)) || !start_page_in(chunk, cause))
                 return expire_wanted(index) || started;
             break;
@@ -99,7 +100,10 @@ bool Engine::start_wanted_of(SessionIndex index) {
         case ChunkState::evicting:
         case ChunkState::scattering:
         case ChunkState::gathering:
-        case ChunkState::growing: touch_moving(chunk, false); break;
+        case ChunkState::growing:
+            touch_moving(chunk, false);
+            if (cause == Cause::fault) move_of(chunk).touched = true;
+            break;
         case ChunkState::vacant:
         case ChunkState::lost:
             if (cause == Cause::fault && !refuse(chunk)) return expire_wanted(index) || started;
@@ -133,7 +137,9 @@ bool Engine::start_page_in(ChunkRef chunk, Cause cause) {
 bool Engine::expire_wanted(SessionIndex index) {
     const ChunkRef chunk{index, ChunkIndex{session_at(index).wanted_first}};
     const Nanos since{record(chunk).wanted_since_ns};
-    if (ports_.clock.now() - since < options_.frame_deadline) return false;
+    // Another touch of the chunk has been answered since, and with it the time was taken back.
+    if (since == Nanos{0}) begin_wait(chunk);
+    if (since == Nanos{0} || ports_.clock.now() - since < options_.frame_deadline) return false;
     if (record(chunk).state == ChunkState::sparse) drop_sparse(chunk);
     // A device that is busy for so long is no lack of frames; only a closed chunk can be poisoned.
     if (has_frame(record(chunk).state)) return false;

@@ -128,10 +128,12 @@ Status Engine::promise(SessionIndex index, ChunkRange range) {
 
 bool Engine::tick() {
     retry_wanted_ = false;
+    opens_left_ = limits::opens_per_turn;
     bool more = drain_device();
     more |= drain_workers();
     more |= drain_store();
     more |= retry_moves();
+    more |= answer_overdue();
     more |= advance_requests();
     more |= start_page_ins();
     more |= plan_evictions();

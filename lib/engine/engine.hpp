@@ -143,6 +143,10 @@ private:
     std::span<const uint8_t> find_sheltered();
     uint32_t guaranteed_max() const;
 
+    // overdue.cpp
+    bool answer_overdue();
+    bool answer_overdue(Move& move);
+
     // moves.cpp: what all moves share
     bool may_take_frame(const Session& session) const;
     Move& begin_move(MoveKind kind, ChunkRef chunk, Cause cause);
@@ -292,12 +296,14 @@ private:
     uint32_t promised_ = 0;           // by all sessions
     uint32_t evicting_ = 0;           // eviction moves under way
     uint32_t pieces_leaving_ = 0;     // piece_out moves under way
+    uint32_t opens_left_ = 0;         // of this turn (limits::opens_per_turn)
     uint32_t next_session_ = 0;       // whose waiting chunks are served first, round-robin
     uint64_t evictions_ = 0;          // counts frames that left, for refault distances
     bool under_pressure_ = false;     // free frames fell below low and are not yet at high
     bool pieces_short_ = false;       // as under_pressure_, of pieces
     uint32_t pieces_in_ = 0;          // counts pieces that came in, for how long one is gone; wraps
     uint32_t piece_hand_ = 0;         // the piece that is looked at next
+    Nanos overdue_look_at_{};         // when moves are looked at next for being overdue
     bool retry_wanted_ = false;       // a device or a queue was busy
 };
 

@@ -8,8 +8,17 @@
 
 namespace ciuic {
 
+namespace {
+
+// What is taken in at a time: each may cost the mapping or the end of a whole chunk, and what comes
+// after it in the turn should not wait for all of them.
+constexpr size_t touches_per_turn = 8;
+constexpr size_t completions_per_turn = 4;
+
+}  // namespace
+
 bool Engine::drain_device() {
-    std::array<DeviceEvent, 64> events;
+    std::array<DeviceEvent, touches_per_turn> events;
     const size_t count = ports_.device.drain(events);
     for (size_t index = 0; index < count; ++index) {
         const DeviceEvent& event = events[index];
@@ -25,7 +34,7 @@ bool Engine::drain_device() {
 }
 
 bool Engine::drain_store() {
-    std::array<StoreCompletion, limits::io_depth_max> completions;
+    std::array<StoreCompletion, completions_per_turn> completions;
     const size_t count = ports_.store.poll(completions);
     for (size_t index = 0; index < count; ++index) {
         const StoreCompletion& completion = completions[index];
@@ -44,7 +53,7 @@ bool Engine::drain_store() {
 }
 
 bool Engine::drain_workers() {
-    std::array<uint64_t, limits::jobs_max> tokens;
+    std::array<uint64_t, completions_per_turn> tokens;
     const size_t count = ports_.workers.drain(tokens);
     for (size_t index = 0; index < count; ++index) {
         Move& move = moves_[tokens[index]];
@@ -86,7 +95,10 @@ void Engine::on_missing(ChunkRef chunk, uint32_t block, bool is_write) {
     case ChunkState::evicting:
     case ChunkState::scattering:
     case ChunkState::gathering:
-    case ChunkState::growing: touch_moving(chunk, is_write); break;
+    case ChunkState::growing:
+        touch_moving(chunk, is_write);
+        move_of(chunk).touched = true;
+        break;
     }
 }
 

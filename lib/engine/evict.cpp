@@ -116,13 +116,14 @@ void Engine::on_written(Move& move, const Status& status) {
         session.stats.store_bytes_written += chunk_bytes_;
         if (!move.recalled) return finish_evict(move, false);
         // The place holds what was frozen; the next eviction compares whether that is still so.
-        facts.flags |= ChunkFlags::kept;
+        // Not where the program has been writing meanwhile: then it may hold some of both.
+        if (!move.overdue) facts.flags |= ChunkFlags::kept;
         return abort_evict(move);
     }
     ++session.stats.write_failures;
     ports_.store.quarantine(move.place);
     facts.place_first = facts.place_granules = 0;
-    if (move.tries++ >= limits::io_retries_max) return abort_evict(move);
+    if (move.overdue || move.tries++ >= limits::io_retries_max) return abort_evict(move);
     const auto place = ports_.store.allocate();
     if (!place) return abort_evict(move);
     move.place = *place;
@@ -151,7 +152,7 @@ void Engine::finish_evict(Move& move, bool clean) {
 void Engine::abort_evict(Move& move) {
     const ChunkRef chunk = move.chunk;
     ChunkRecord& facts = record(chunk);
-    if (!(facts.flags & ChunkFlags::doomed)) {
+    if (!move.overdue && !(facts.flags & ChunkFlags::doomed)) {
         const Status restored = ports_.device.restore(chunk, move.frame, true);
         // Also where the program is gone: the chunk stays as it is until its session ends.
         if (!restored) {

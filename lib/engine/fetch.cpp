@@ -98,7 +98,9 @@ void Engine::on_read(Move& move, uint32_t part, const Status& status) {
 // verify_fetched(), which sees it again.
 void Engine::show_first_block(Move& move) {
     ChunkRecord& facts = record(move.chunk);
-    if (move.first_shown || (facts.flags & (ChunkFlags::doomed | ChunkFlags::write_wanted))) return;
+    if (move.first_shown || move.overdue ||
+        (facts.flags & (ChunkFlags::doomed | ChunkFlags::write_wanted)))
+        return;
     const uint64_t block_bytes = ports_.store.block_bytes();
     const uint64_t offset_bytes = move.first_block * block_bytes;
     uint64_t content_hash = 0;
@@ -123,7 +125,7 @@ void Engine::verify_fetched(Move& move) {
 void Engine::show_fetched(Move& move) {
     const ChunkRef chunk = move.chunk;
     ChunkRecord& facts = record(chunk);
-    if (facts.flags & ChunkFlags::doomed) return abort_fetch(move);
+    if (move.overdue || (facts.flags & ChunkFlags::doomed)) return abort_fetch(move);
     const bool writable =
         !ports_.device.traits().sees_writes || (facts.flags & ChunkFlags::write_wanted);
     const bool gathers = facts.state == ChunkState::gathering;
@@ -169,7 +171,7 @@ void Engine::abort_fetch(Move& move) {
 // A failed read or tag may be the transfer's fault: the bytes are read afresh. A block that the
 // program sees already has been verified and is not written over.
 void Engine::retry_fetch(Move& move) {
-    if (record(move.chunk).flags & ChunkFlags::doomed) return abort_fetch(move);
+    if (move.overdue || (record(move.chunk).flags & ChunkFlags::doomed)) return abort_fetch(move);
     if (move.tries++ >= limits::io_retries_max) return lose(move);
     move.read_failed = false;
     for (uint32_t part = move.first_shown ? 1 : 0; part < read_parts; ++part)

@@ -40,6 +40,7 @@ Move& Engine::begin_move(MoveKind kind, ChunkRef chunk, Cause cause) {
     move.frame = FrameIndex{facts.frame};
     move.place = {facts.place_first, facts.place_granules};
     move.demanded = cause != Cause::prefetch;
+    move.touched = cause == Cause::fault;
     move.started = ports_.clock.now();
     return move;
 }
@@ -76,6 +77,7 @@ bool Engine::open_frame(Move& move, uint64_t offset_bytes, uint64_t length_bytes
         retry_wanted_ = true;
         return false;
     }
+    if (opens_left_ > 0) --opens_left_;
     move.bytes = *opened;
     record(move.chunk).frame = move.frame.value;
     ++session.frames;

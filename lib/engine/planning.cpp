@@ -68,7 +68,7 @@ void Engine::touch_stream(ChunkRef chunk) {
 }
 
 bool Engine::has_prefetch_room(const Session& session) const {
-    return frames_.free() > std::max(1u, options_.free_frames_low / 2) &&
+    return opens_left_ > 0 && frames_.free() > std::max(1u, options_.free_frames_low / 2) &&
            free_moves_.size() > limits::moves_for_demand &&
            session.frames + session_slack < session.frames_max && may_read(session);
 }

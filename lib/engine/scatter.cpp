@@ -94,14 +94,15 @@ void Engine::on_block_read(Move& move, const Status& status) {
             return move.kind == MoveKind::grow ? show_grown(move) : show_piece(move);
         ++stats.tag_failures;
     }
-    if (record(move.chunk).flags & ChunkFlags::doomed)
+    if (move.overdue || (record(move.chunk).flags & ChunkFlags::doomed))
         return move.kind == MoveKind::grow ? abort_grow(move) : end_piece_in(move, false);
     if (move.tries++ >= limits::io_retries_max) return lose(move);
     read_block(move);
 }
 
 void Engine::show_piece(Move& move) {
-    if (record(move.chunk).flags & ChunkFlags::doomed) return end_piece_in(move, false);
+    if (move.overdue || (record(move.chunk).flags & ChunkFlags::doomed))
+        return end_piece_in(move, false);
     const Status shown = ports_.device.pieces()->reveal(piece_ref(move.piece));
     if (shown.error().code == Errc::busy) {
         move.stage = MoveStage::showing;

@@ -68,7 +68,7 @@ bool Engine::open_block(Move& move, uint64_t offset_bytes, uint64_t length_bytes
 void Engine::show_grown(Move& move) {
     const ChunkRef chunk = move.chunk;
     ChunkRecord& facts = record(chunk);
-    if (facts.flags & ChunkFlags::doomed) return abort_grow(move);
+    if (move.overdue || (facts.flags & ChunkFlags::doomed)) return abort_grow(move);
     const Status shown = ports_.device.reveal(
         chunk, move.frame, move.first_block * ports_.store.block_bytes(), move.bytes.size(), false);
     if (shown.error().code == Errc::busy) {

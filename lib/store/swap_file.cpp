@@ -91,11 +91,35 @@ Status lock_exclusively(int fd, Nanos deadline, Clock& clock) {
         if (errno != EWOULDBLOCK) return refusal("swap: flock", errno);
         if (clock.now() >= give_up)
             return Error{Errc::timed_out, 0,
-                         "swap: another daemon uses the file, or the I/O of a dead one has not "
-                         "ended; stop it or choose another file"};
+                         "swap: the I/O of a daemon that is dead has not ended; choose another "
+                         "file"};
         ::nanosleep(&lock_poll_interval, nullptr);
     }
     return {};
+}
+
+// A new description of the anchor's inode.
+Result<UniqueFd> open_anew(int anchor_fd, int flags) {
+    char path[32];
+    std::snprintf(path, sizeof path, "/proc/self/fd/%d", anchor_fd);
+    UniqueFd fd(::open(path, O_RDWR | O_CLOEXEC | flags));
+    if (!fd && errno == ENOENT)
+        return Error{Errc::unsupported, ENOENT, "swap: /proc is not mounted"};
+    if (!fd) return refusal("swap: cannot open the file anew", errno);
+    return Result<UniqueFd>(std::move(fd));
+}
+
+// A lock of another kind than the fence's: the two do not see each other.
+Result<UniqueFd> claim_file(int anchor_fd) {
+    CIUIC_TRY(UniqueFd claim, open_anew(anchor_fd, 0));
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    if (::fcntl(claim.get(), F_OFD_SETLK, &lock) == 0) return Result<UniqueFd>(std::move(claim));
+    if (errno == EAGAIN || errno == EACCES)
+        return Error{Errc::busy, 0,
+                     "swap: another process uses the file; stop it or choose another file"};
+    return refusal("swap: fcntl(F_OFD_SETLK)", errno);
 }
 
 }  // namespace
@@ -106,24 +130,21 @@ Result<SwapFile> open_swap_file(const SwapFileOptions& options, Clock& clock) {
         return Error{Errc::invalid, 0, "swap: size must be a multiple of 4 KiB, at most 16 TiB"};
     SwapFile file;
     CIUIC_TRY(file.anchor, open_anchor(options.path.c_str()));
+    CIUIC_TRY(file.claim, claim_file(file.anchor.get()));
     CIUIC_TRY(file.io, open_fenced(file.anchor.get(), options.fence_deadline, clock, file.direct));
     CIUIC_TRY_STATUS(set_size(file.io.get(), options.size_bytes));
     return Result<SwapFile>(std::move(file));
 }
 
 Result<UniqueFd> open_fenced(int anchor_fd, Nanos deadline, Clock& clock, bool& direct) {
-    char path[32];
-    std::snprintf(path, sizeof path, "/proc/self/fd/%d", anchor_fd);
     direct = true;
-    UniqueFd fd(::open(path, O_RDWR | O_DIRECT | O_CLOEXEC));
-    if (!fd && errno == EINVAL) {
+    Result<UniqueFd> fd = open_anew(anchor_fd, O_DIRECT);
+    if (!fd && fd.error().os_error == EINVAL) {
         direct = false;
-        fd = UniqueFd(::open(path, O_RDWR | O_CLOEXEC));
+        fd = open_anew(anchor_fd, 0);
     }
-    if (!fd && errno == ENOENT)
-        return Error{Errc::unsupported, ENOENT, "swap: /proc is not mounted"};
-    if (!fd) return refusal("swap: cannot open the file anew", errno);
-    CIUIC_TRY_STATUS(lock_exclusively(fd.get(), deadline, clock));
+    if (!fd) return fd;
+    CIUIC_TRY_STATUS(lock_exclusively(fd->get(), deadline, clock));
     return Result<UniqueFd>(std::move(fd));
 }
 

@@ -7,6 +7,9 @@
 // exclusive flock on that description before its first I/O, and gives the descriptor to nobody:
 // the kernel releases the lock of a dead incarnation only when its last request has ended.
 //
+// Whether somebody lives who uses the file is a question of its own, answered at once: a second
+// lock, on a description that no request refers to, goes with the process.
+//
 // Not here: who owns which place (extent_allocator), the transfers (io/).
 // Threads: any; used at start-up.
 #pragma once
@@ -30,13 +33,14 @@ struct SwapFileOptions {
 
 struct SwapFile {
     UniqueFd anchor;      // keeps the inode alive; never used for I/O; may be handed to a keeper
+    UniqueFd claim;       // locked while a living process uses the file; never handed to anyone
     UniqueFd io;          // locked, O_DIRECT where possible; never handed to anyone
     bool direct = false;  // false: the file system refuses O_DIRECT and the page cache is used
 };
 
 // Errors: invalid (not a regular file or directory), permission, no_memory (the file system has no
-// room for size_bytes), timed_out (another incarnation holds the file, or its I/O did not end
-// within the deadline), unsupported, io.
+// room for size_bytes), busy (a living process uses the file), timed_out (the I/O of a dead one did
+// not end within the deadline), unsupported, io.
 Result<SwapFile> open_swap_file(const SwapFileOptions& options, Clock& clock);
 
 // The fence alone: opens the anchor's inode anew and waits for the exclusive lock.

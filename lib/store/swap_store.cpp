@@ -33,7 +33,8 @@ SwapStore::SwapStore(Io& io, Clock& clock, const StoreOptions& options)
 SwapStore::~SwapStore() = default;
 
 uint32_t SwapStore::chunks_max() const {
-    return static_cast<uint32_t>(options_.capacity_bytes / options_.chunk_bytes) - quarantined_;
+    return static_cast<uint32_t>(options_.capacity_bytes / options_.chunk_bytes -
+                                 stats_.places_quarantined);
 }
 
 uint32_t SwapStore::chunk_granules() const {
@@ -41,7 +42,9 @@ uint32_t SwapStore::chunk_granules() const {
 }
 
 Result<Extent> SwapStore::allocate() {
-    return extents_.allocate(chunk_granules(), chunk_granules());
+    CIUIC_TRY(const Extent extent, extents_.allocate(chunk_granules(), chunk_granules()));
+    ++stats_.places_used;
+    return extent;
 }
 
 void SwapStore::release(Extent extent) {
@@ -49,11 +52,13 @@ void SwapStore::release(Extent extent) {
         CIUIC_CHECK(!(requests_[index].busy && requests_[index].extent == extent));
     CIUIC_CHECK(extent.granules == chunk_granules());
     extents_.release(extent);
+    --stats_.places_used;
 }
 
 void SwapStore::quarantine(Extent extent) {
     CIUIC_CHECK(extent.granules == chunk_granules());
-    ++quarantined_;
+    --stats_.places_used;
+    ++stats_.places_quarantined;
 }
 
 std::span<uint64_t> SwapStore::tags(Extent extent) {

@@ -42,9 +42,11 @@ struct StoreCompletion {
 struct StoreStats {
     uint64_t bytes_written = 0;  // completed, without repeats
     uint64_t bytes_read = 0;
-    uint64_t retries = 0;   // repeats after EIO, and continuations of short transfers
-    uint64_t failures = 0;  // requests that failed for good
-    uint64_t late = 0;      // requests that outlived their deadline (cancel was asked)
+    uint64_t retries = 0;      // repeats after EIO, and continuations of short transfers
+    uint64_t failures = 0;     // requests that failed for good
+    uint64_t late = 0;         // requests that outlived their deadline (cancel was asked)
+    uint64_t places_used = 0;  // now, the quarantined not counted
+    uint64_t places_quarantined = 0;
 };
 
 class SwapStore {
@@ -114,7 +116,6 @@ private:
     StoreOptions options_;
     StoreStats stats_;
     ExtentAllocator extents_;
-    uint32_t quarantined_ = 0;
     uint32_t in_flight_ = 0;
     std::unique_ptr<uint64_t[]> tags_;
     std::unique_ptr<Request[]> requests_;  // io_.depth() of them

@@ -220,7 +220,8 @@ void SimDevice::close(ChunkRef chunk, FrameIndex frame) {
 
 Status SimDevice::poison(ChunkRef chunk) {
     Chunk& facts = begin("poison", chunk, FrameIndex{none_index});
-    if (facts.phase != Phase::closed) fail("poison: chunk %u is not closed", chunk.chunk.value);
+    if (facts.phase != Phase::closed && facts.phase != Phase::opened)
+        fail("poison: chunk %u is shown or concealed", chunk.chunk.value);
     require_pieces_hidden("poison", chunk);
     CIUIC_TRY_STATUS(disturbed(chunk));
     facts.poisoned = true;

@@ -53,9 +53,11 @@ MUTANTS = [
      "shows bytes without verifying them"),
     (FETCH, "if (!is_tag_right(move.chunk, move.first_block, content_hash)) return;", "",
      "shows the first block without verifying it"),
-    (FETCH, "if (facts.flags & ChunkFlags::doomed) return abort_fetch(move);", "",
+    (FETCH, "if (move.overdue || (facts.flags & ChunkFlags::doomed)) return abort_fetch(move);",
+     "if (move.overdue) return abort_fetch(move);",
      "shows a chunk that was given up"),
-    (FETCH, "if (record(move.chunk).flags & ChunkFlags::doomed) return abort_fetch(move);", "",
+    (FETCH, "if (move.overdue || (record(move.chunk).flags & ChunkFlags::doomed)) "
+     "return abort_fetch(move);", "if (move.overdue) return abort_fetch(move);",
      "reads a chunk again that was given up"),
     (FETCH, "uint32_t part = move.first_shown ? 1 : 0;", "uint32_t part = 0;",
      "reads over a block that the program sees"),
@@ -95,7 +97,8 @@ MUTANTS = [
     (EVENTS, "if (is_write) note_shown(chunk, true);", "", "lets a write through unseen"),
     (EVENTS, "    note_shown(chunk, true);\n    eviction_", "    eviction_",
      "keeps the store copy after a first write"),
-    (DEMAND, "if (ports_.clock.now() - since < options_.frame_deadline) return false;",
+    (DEMAND, "if (since == Nanos{0} || ports_.clock.now() - since < options_.frame_deadline) "
+     "return false;",
      "return false;", "waits for ever"),
     (DEMAND, "facts.next_wanted = none_index;", "", "links the queue of waiters into a ring"),
     (REQUESTS, "!(chunks[ChunkIndex{waiter.settled}].flags & ChunkFlags::doomed)", "true",
@@ -126,9 +129,11 @@ MUTANTS = [
     (SCATTER, "if (is_tag_right(move.chunk, move.first_block, content_hash)) return "
      "show_piece(move);",
      "return show_piece(move);", "shows a piece without verifying it"),
-    (SCATTER, "if (record(move.chunk).flags & ChunkFlags::doomed) return "
-     "end_piece_in(move, false);\n"
-     "    const Status", "    const Status", "shows a piece of a chunk that was given up"),
+    (SCATTER, "if (move.overdue || (record(move.chunk).flags & ChunkFlags::doomed))\n"
+     "        return end_piece_in(move, false);\n"
+     "    const Status",
+     "if (move.overdue) return end_piece_in(move, false);\n    const Status",
+     "shows a piece of a chunk that was given up"),
     (SCATTER, "    lift_poison(ref.chunk);\n", "", "shows a piece that is poisoned"),
     (SCATTER, "    lift_poison(chunk);\n", "", "brings a piece into a poisoned chunk"),
     (SCATTER, "if (facts.piece_left_block == facts.wanted_block + 1 &&", "if (false &&",

@@ -338,14 +338,17 @@ TEST_F(SwapStoreTest, QuarantinedPlaceIsNeverHandedOutAgain) {
     const Extent bad = *store.allocate();
     store.quarantine(bad);
     EXPECT_EQ(store.chunks_max(), chunks - 1);
+    EXPECT_EQ(store.stats().places_quarantined, 1u);
     for (int round = 0; round < 10; ++round) {
         std::vector<Extent> extents;
         while (const auto extent = store.allocate()) extents.push_back(*extent);
         EXPECT_EQ(extents.size(), chunks - 1);
+        EXPECT_EQ(store.stats().places_used, chunks - 1);
         for (const Extent extent : extents) {
             EXPECT_FALSE(extent == bad);
             store.release(extent);
         }
+        EXPECT_EQ(store.stats().places_used, 0u);
     }
 }
 
