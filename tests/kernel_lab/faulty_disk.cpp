@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/kernel_lab/faulty_disk.hpp"
 
+#include "base/unique_fd.hpp"
 #include "base/units.hpp"
 
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
 
@@ -19,10 +21,9 @@ namespace ciuic::test {
 
 namespace {
 
-constexpr const char* disk = "/dev/vda";
+constexpr const char* disk = "/dev/vdb";
 constexpr const char* mapped = "/dev/mapper/faulty";
 constexpr uint64_t sector_bytes = 512;
-constexpr uint64_t first_sector = GiB / sector_bytes;  // behind the machine's own file system
 constexpr uint64_t sectors = 512 * MiB / sector_bytes;
 constexpr uint32_t extents_max = 64;
 
@@ -31,7 +32,7 @@ void run(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0
 // A line of a table, over sectors of the device with the faults.
 std::string line(uint64_t begin, uint64_t end, const std::string& target) {
     std::string text = target;
-    const std::string place = std::string(disk) + " " + std::to_string(first_sector + begin);
+    const std::string place = std::string(disk) + " " + std::to_string(begin);
     for (size_t at = 0; (at = text.find("{}", at)) != std::string::npos;)
         text.replace(at, 2, place);
     return std::to_string(begin) + " " + std::to_string(end - begin) + " " + text + "\n";
@@ -41,6 +42,14 @@ std::string line(uint64_t begin, uint64_t end, const std::string& target) {
 
 const char* FaultyDisk::raw_device() { return disk; }
 
+uint64_t FaultyDisk::writes_under_way() {
+    std::ifstream file("/sys/block/dm-0/inflight");
+    uint64_t reads = 0;
+    uint64_t writes = 0;
+    file >> reads >> writes;
+    return writes;
+}
+
 std::string FaultyDisk::refusal() {
     if (::access("/lab", F_OK) != 0 || ::access(disk, F_OK) != 0)
         return "runs in the machine of tests/kernel_lab/run only";
@@ -49,9 +58,9 @@ std::string FaultyDisk::refusal() {
 
 FaultyDisk::FaultyDisk() {
     ::setenv("DM_DISABLE_UDEV", "1", 1);
-    run("dmsetup create faulty --table '" + line(0, sectors, "linear {}") + "'");
+    run("/usr/sbin/dmsetup create faulty --table '" + line(0, sectors, "linear {}") + "'");
     // Without a journal no write but the file's own is needed to keep it.
-    run(std::string("mke2fs -q -F -t ext4 -O ^has_journal ") + mapped);
+    run(std::string("/usr/sbin/mke2fs -q -F -t ext4 -O ^has_journal ") + mapped);
     run(std::string("mkdir -p ") + folder);
     EXPECT_EQ(::mount(mapped, folder, "ext4", 0, nullptr), 0) << errno;
 }
@@ -59,7 +68,7 @@ FaultyDisk::FaultyDisk() {
 FaultyDisk::~FaultyDisk() {
     load(line(0, sectors, "linear {}"));
     EXPECT_EQ(::umount(folder), 0) << errno;
-    run("dmsetup remove faulty");
+    run("/usr/sbin/dmsetup remove faulty");
 }
 
 void FaultyDisk::watch(const std::string& path) {
@@ -121,15 +130,24 @@ void FaultyDisk::fault(const std::string& target, const std::vector<Range>& rang
 void FaultyDisk::load(const std::string& table) {
     const char* path = "/tmp/table";
     std::ofstream(path) << table;
-    run(std::string("dmsetup load faulty ") + path);
-    run("dmsetup suspend --nolockfs faulty && dmsetup resume faulty");
+    run(std::string("/usr/sbin/dmsetup load faulty ") + path);
+    run("/usr/sbin/dmsetup suspend --nolockfs faulty && /usr/sbin/dmsetup resume faulty");
+}
+
+void FaultyDisk::turn_a_bit(uint64_t offset_bytes) const {
+    alignas(4096) std::byte sector[sector_bytes];
+    const UniqueFd file(::open(disk, O_RDWR | O_DIRECT | O_CLOEXEC));
+    const auto place = static_cast<off_t>(raw_offset_bytes(offset_bytes));
+    ASSERT_EQ(::pread(file.get(), sector, sector_bytes, place), ssize_t{sector_bytes});
+    sector[offset_bytes % sector_bytes] ^= std::byte{1};
+    ASSERT_EQ(::pwrite(file.get(), sector, sector_bytes, place), ssize_t{sector_bytes});
 }
 
 uint64_t FaultyDisk::raw_offset_bytes(uint64_t offset_bytes) const {
     const uint64_t sector = offset_bytes / sector_bytes;
     for (const Extent& extent : extents_)
         if (sector >= extent.file_sector && sector < extent.file_sector + extent.sectors)
-            return (first_sector + extent.disk_sector + sector - extent.file_sector) * sector_bytes;
+            return (extent.disk_sector + sector - extent.file_sector) * sector_bytes;
     ADD_FAILURE() << "the file has no such byte";
     return 0;
 }

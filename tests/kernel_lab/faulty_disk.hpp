@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A real file system on a real disk, of which a file's blocks can be made to fail by the device
-// mapper: in the emulated machine of tests/kernel_lab/run, whose disk has room behind its own file
-// system.
+// mapper: in the emulated machine of tests/kernel_lab/run, which has a second disk for it.
 //
 // Only the blocks of one file fail, never those of the file system that it lies in.
 //
@@ -39,9 +38,16 @@ public:
     void fault(const std::string& target);  // all of the file
     void heal() { fault("", {}); }
 
-    // Where the file's byte lies on the disk below, where no fault is.
+    // Changes what the disk keeps of the file's byte, behind every cache.
+    void turn_a_bit(uint64_t offset_bytes) const;
+
+    // Where the file's byte lies on the disk below, where no fault is. Writes to it are of whole
+    // sectors, with O_DIRECT.
     uint64_t raw_offset_bytes(uint64_t offset_bytes) const;
     static const char* raw_device();
+
+    // Writes that the disk has been asked for and has not done.
+    static uint64_t writes_under_way();
 
 private:
     struct Extent {

@@ -52,7 +52,9 @@ case_run_private() {
         "$bin/program_pattern" 64 2
 }
 
-case_faults() { "$bin/block_fault_tests"; }
+case_faults() { "$bin/block_fault_tests" --gtest_filter='*FaultTest*'; }
+
+case_fence() { "$bin/block_fault_tests" --gtest_filter='FenceTest*'; }
 
 prepare() {
     busybox --install -s /bin 2>/dev/null || /bin/busybox --install -s /bin
@@ -68,9 +70,10 @@ prepare() {
     echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >>/etc/passwd
     ip link set lo up
     for module in /modules/*; do insmod "$module" || echo "insmod $module failed"; done
-    mke2fs -q -t ext4 -E lazy_itable_init=1 /dev/vda 1G
+    /usr/sbin/mke2fs -q -t ext4 -E lazy_itable_init=1 /dev/vda
     mount -t ext4 /dev/vda /var/tmp
     chmod 1777 /var/tmp
+    echo 48 >/proc/sys/vm/nr_hugepages
     echo "LAB kernel $(uname -r)"
 }
 
