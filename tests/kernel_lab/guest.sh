@@ -6,7 +6,7 @@
 export PATH=/usr/sbin:/usr/bin:/bin:/sbin
 build=$(/bin/busybox cat /lab/build)
 bin=$build/bin
-export GTEST_COLOR=no GTEST_BRIEF=1
+export GTEST_COLOR=no GTEST_BRIEF=1 TEST_TMPDIR=/var/tmp
 
 # Emulated: what takes a second elsewhere takes half a minute here.
 limit=900
