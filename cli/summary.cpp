@@ -46,7 +46,8 @@ std::string lines_of(const Json& report) {
     text += "ciuic: resident   at most " + size(resident_chunks * chunk_bytes) + " of " +
             size(get("chunks_promised_peak") * chunk_bytes) + "; budget " +
             size(device.at("budget_bytes").get<uint64_t>()) + " (" +
-            device.at("frame_kind").get<std::string>() + ")\n";
+            device.at("frame_kind").get<std::string>() + ", rung " +
+            device.at("rung").get<std::string>() + ")\n";
     text += "ciuic: moved      " + size(get("store_bytes_written")) + " out to the store, " +
             size(get("store_bytes_read")) + " in from it (" +
             size(by_cause.at("prefetch").get<uint64_t>()) + " ahead of use); " +

@@ -215,6 +215,7 @@ nlohmann::ordered_json HostDaemon::report() {
     const DeviceTraits& traits = device_->traits();
     const ReportFacts facts{.device_name = traits.name,
                             .frame_kind = traits.frame_kind,
+                            .rung = traits.rung,
                             .frames = traits.frames,
                             .chunk_bytes = traits.chunk_bytes,
                             .budget_bytes = config_.budget_bytes,

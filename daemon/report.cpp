@@ -100,6 +100,7 @@ Json make_report(const ReportFacts& facts, const ReportNumbers& numbers) {
     report["schema"] = "ciuic-report-1";
     report["device"] = {{"name", facts.device_name},
                         {"frame_kind", facts.frame_kind},
+                        {"rung", facts.rung},
                         {"frames", facts.frames},
                         {"chunk_bytes", facts.chunk_bytes},
                         {"budget_bytes", facts.budget_bytes},
@@ -118,6 +119,7 @@ Json make_report(const ReportFacts& facts, const ReportNumbers& numbers) {
                          {"handshakes_refused", numbers.server.handshakes_refused},
                          {"handshakes_timed_out", numbers.server.handshakes_timed_out},
                          {"violations", numbers.server.violations},
+                         {"unanswerable", numbers.server.unanswerable},
                          {"summaries_dropped", numbers.server.summaries_dropped}};
     Json& total = report["total"] = Json::object();
     put_stats(total, numbers.total);

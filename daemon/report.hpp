@@ -19,6 +19,7 @@ namespace ciuic {
 struct ReportFacts {
     std::string device_name;
     std::string frame_kind;
+    std::string rung;
     uint32_t frames = 0;
     uint64_t chunk_bytes = 0;
     uint64_t budget_bytes = 0;

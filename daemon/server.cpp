@@ -50,6 +50,7 @@ Server::Server(const ServerPorts& ports, const ServerOptions& options, UniqueFd 
     for (uint32_t slot = options.sessions_max; slot > 0; --slot) free_slots_.push_back(slot - 1);
     awake_.reserve(options.sessions_max);
     gone_.reserve(options.sessions_max);
+    unanswerable_.reserve(options.sessions_max);
 }
 
 Server::~Server() = default;
@@ -59,6 +60,7 @@ bool Server::turn(Nanos wait_max) {
     remember_closing();
     more = engine_.tick() || more;
     statistics_stale_ = statistics_stale_ || more;
+    end_unanswerable();
     reap();
     expire_handshakes();
     publish_statistics();
@@ -192,6 +194,30 @@ void Server::closed(SessionIndex session) {
         return entry.session.get() == client;
     });
     gone_.push_back(static_cast<uint32_t>(slot - slots_.begin()));
+}
+
+// Of many touches one is enough.
+void Server::unanswerable(SessionIndex session) {
+    if (std::find(unanswerable_.begin(), unanswerable_.end(), session) == unanswerable_.end())
+        unanswerable_.push_back(session);
+}
+
+// Its client sees the hang-up, and closes its addresses to whoever waits there.
+void Server::end_unanswerable() {
+    for (const SessionIndex index : unanswerable_) {
+        for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
+            const ClientSession* session = slots_[slot].session.get();
+            if (!session || session->state() != ClientSession::State::running ||
+                session->index() != index)
+                continue;
+            ++counts_.unanswerable;
+            log_line("client %d (%s) is ended: it touched what is lost or was never promised, and "
+                     "this kernel has no other way to say so (Linux 6.6 has)",
+                     static_cast<int>(session->pid()), session->name().c_str());
+            end_session(slot, nullptr);
+        }
+    }
+    unanswerable_.clear();
 }
 
 void Server::reap() {

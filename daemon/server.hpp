@@ -52,6 +52,7 @@ struct ServerCounts {
     uint64_t handshakes_refused = 0;  // no room, or a message that was not the expected one
     uint64_t handshakes_timed_out = 0;
     uint64_t violations = 0;         // sessions ended because the client broke the protocol
+    uint64_t unanswerable = 0;       // sessions ended because a touch could not be made to fail
     uint64_t summaries_dropped = 0;  // past sessions that only the totals remember
 };
 
@@ -118,6 +119,8 @@ private:
     void forget(uint32_t slot);
     void completed(SessionIndex session, uint64_t ticket, Errc result) override;
     void closed(SessionIndex session) override;
+    void unanswerable(SessionIndex session) override;
+    void end_unanswerable();
 
     ServerPorts ports_;
     ServerOptions options_;
@@ -127,8 +130,9 @@ private:
     SessionHost host_;
     std::vector<Slot> slots_;
     std::vector<uint32_t> free_slots_;
-    std::vector<uint32_t> awake_;  // whose rings are looked at in every turn
-    std::vector<uint32_t> gone_;   // to be forgotten after the engine's tick
+    std::vector<uint32_t> awake_;             // whose rings are looked at in every turn
+    std::vector<SessionIndex> unanswerable_;  // to be ended after the engine's tick
+    std::vector<uint32_t> gone_;              // to be forgotten after the engine's tick
     std::vector<ClientSession*> by_engine_index_;
     std::vector<SessionSummary> past_;
     ClientCounts past_counts_;

@@ -6,6 +6,7 @@
 #include "client/remote.hpp"
 #include "device/host/client_side.hpp"
 #include "device/host/embedded.hpp"
+#include "device/host/embedded_file.hpp"
 #include "device/host/userfault.hpp"
 #include "io/open.hpp"
 #include "residency/chunk_state.hpp"
@@ -93,6 +94,36 @@ Result<Arena> make_frames(const Sizes& sizes) {
                                     .node = topology->current_node()});
 }
 
+Status open_lending_device(const Sizes& sizes, const HostFeatures& features, EmbeddedParts& parts) {
+    CIUIC_TRY(parts.arena, make_frames(sizes));
+    const std::span<std::byte> memory = parts.arena.memory.bytes();
+    const uint64_t frames_bytes = sizes.budget_bytes - sizes.pieces_bytes;
+    CIUIC_TRY(auto device, EmbeddedHostDevice::create({.arena = memory.first(frames_bytes),
+                                                       .space = parts.space.bytes(),
+                                                       .chunk_bytes = sizes.chunk_bytes,
+                                                       .pieces = memory.subspan(frames_bytes),
+                                                       .piece_bytes = sizes.block_bytes,
+                                                       .features = features}));
+    parts.device_event_fd = device->event_fd();
+    parts.device_fds = {device->event_fd()};
+    parts.device = std::move(device);
+    return {};
+}
+
+Status open_file_device(const Sizes& sizes, const HostFeatures& features, EmbeddedParts& parts) {
+    const auto frames = static_cast<uint32_t>(sizes.budget_bytes / sizes.chunk_bytes);
+    CIUIC_TRY(auto device, EmbeddedFileDevice::create({.space = parts.space.bytes(),
+                                                       .frames = frames,
+                                                       .chunk_bytes = sizes.chunk_bytes,
+                                                       .block_bytes = sizes.block_bytes,
+                                                       .features = features}));
+    parts.device_event_fd = device->event_fd();
+    const auto fds = device->fds();
+    parts.device_fds.assign(fds.begin(), fds.end());
+    parts.device = std::move(device);
+    return {};
+}
+
 Result<std::unique_ptr<Connection>> open_embedded(const ciuic_options& options) {
     CIUIC_TRY(const Sizes sizes, choose_sizes(options));
     MonotonicClock clock;
@@ -103,16 +134,10 @@ Result<std::unique_ptr<Connection>> open_embedded(const ciuic_options& options) 
                               .size_bytes = sizes.store_bytes,
                               .fence_deadline = limits::fence_deadline},
                              clock));
-    CIUIC_TRY(parts.arena, make_frames(sizes));
-    const std::span<std::byte> memory = parts.arena.memory.bytes();
-    const uint64_t frames_bytes = sizes.budget_bytes - sizes.pieces_bytes;
-    CIUIC_TRY(auto device, EmbeddedHostDevice::create({.arena = memory.first(frames_bytes),
-                                                       .space = parts.space.bytes(),
-                                                       .chunk_bytes = sizes.chunk_bytes,
-                                                       .pieces = memory.subspan(frames_bytes),
-                                                       .piece_bytes = sizes.block_bytes}));
-    parts.device_event_fd = device->event_fd();
-    parts.device = std::move(device);
+    const HostFeatures features = probe_host_features();
+    CIUIC_TRY_STATUS(EmbeddedHostDevice::can_lend(features)
+                         ? open_lending_device(sizes, features, parts)
+                         : open_file_device(sizes, features, parts));
     CIUIC_TRY(parts.io, open_io(parts.file.io.get(), limits::io_depth_max, IoKind::automatic));
     CIUIC_TRY(parts.workers, WorkerPool::create(worker_threads));
     parts.store = {.capacity_bytes = sizes.store_bytes,

@@ -98,9 +98,10 @@ Embedded::~Embedded() {
 }
 
 void Embedded::close_inherited() {
-    for (const int fd : {parts_.device_event_fd, parts_.io->event_fd(), parts_.file.io.get(),
-                         parts_.file.anchor.get(), parts_.workers->event_fd(), doorbell_.get(),
-                         events_.get(), engine_segment_.fd(), client_segment_.fd()})
+    for (const int fd : parts_.device_fds) ::close(fd);
+    for (const int fd : {parts_.io->event_fd(), parts_.file.io.get(), parts_.file.anchor.get(),
+                         parts_.workers->event_fd(), doorbell_.get(), events_.get(),
+                         engine_segment_.fd(), client_segment_.fd()})
         ::close(fd);
 }
 
@@ -166,6 +167,11 @@ void Embedded::sleep() {
 void Embedded::completed(SessionIndex, uint64_t ticket, Errc result) { reply(ticket, result); }
 
 void Embedded::closed(SessionIndex) { closed_ = true; }
+
+// There is nobody to tell but the program itself, whose thread would wait for ever.
+void Embedded::unanswerable(SessionIndex) {
+    CIUIC_CHECK(!"the kernel has no memory left to say that a chunk is lost");
+}
 
 void Embedded::publish() {
     static_assert(sizeof(wire::Statistics::bytes_in_by_cause) == causes * sizeof(uint64_t));

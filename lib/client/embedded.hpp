@@ -23,17 +23,19 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace ciuic {
 
 // What compose has chosen. Destroyed from the last to the first.
 struct EmbeddedParts {
-    Arena arena;    // frames
+    Arena arena;    // frames, where the device has none of its own
     Mapping space;  // address space
     SwapFile file;
     std::unique_ptr<Device> device;  // of arena and space
     int device_event_fd = -1;
-    std::unique_ptr<Io> io;  // of file.io
+    std::vector<int> device_fds;  // that one too: what a forked child has no use for
+    std::unique_ptr<Io> io;       // of file.io
     std::unique_ptr<Workers> workers;
     StoreOptions store;
 };
@@ -65,6 +67,7 @@ private:
     void sleep();
     void completed(SessionIndex session, uint64_t ticket, Errc result) override;
     void closed(SessionIndex session) override;
+    void unanswerable(SessionIndex session) override;
 
     EmbeddedParts parts_;
     Facts facts_;

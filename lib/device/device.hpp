@@ -36,6 +36,7 @@ namespace ciuic {
 struct DeviceTraits {
     const char* name = "";        // "host-embedded", "host-shared", ...
     const char* frame_kind = "";  // what frames are made of: "hugetlb", "memfd-4k", ...
+    const char* rung = "";        // how much of its kernel's help it has: "moves", "base", ...
     uint32_t frames = 0;
     uint64_t chunk_bytes = 0;
     // The smallest part of a chunk that reveal() takes: block_bytes of the store where the device
@@ -103,8 +104,11 @@ public:
     // and faults anew.
     virtual void close(ChunkRef chunk, FrameIndex frame) = 0;
 
-    // Makes every access to what is not shown of the chunk fail loudly (SIGBUS). The chunk is
-    // closed, or opened and not concealed; in the latter case it is closed without being shown.
+    // Makes every access to what is not shown of the chunk fail loudly (SIGBUS; SIGSEGV where the
+    // kernel knows no poison). The chunk is closed, or opened and not concealed; in the latter case
+    // it is closed without being shown.
+    // Errors: busy (try again); any other: touches wait still, and only the session's end can
+    // answer them.
     virtual Status poison(ChunkRef chunk) = 0;
 
     // Undoes poison(): touches of the chunk wait again. The chunk is closed. Where the marks lie in

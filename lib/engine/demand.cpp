@@ -158,9 +158,12 @@ bool Engine::refuse(ChunkRef chunk) {
         return false;
     }
     record(chunk).flags |= ChunkFlags::poisoned;
-    if (ports_.device.poison(chunk).error().code != Errc::busy) return true;
-    retry_wanted_ = true;
-    return false;
+    switch (ports_.device.poison(chunk).error().code) {
+    case Errc::ok:
+    case Errc::disconnected: return true;  // a program that is gone needs no answer
+    case Errc::busy: retry_wanted_ = true; return false;
+    default: ports_.clients.unanswerable(chunk.session); return true;
+    }
 }
 
 }  // namespace ciuic

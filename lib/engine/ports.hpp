@@ -23,6 +23,9 @@ public:
     virtual void completed(SessionIndex session, uint64_t ticket, Errc result) = 0;
     // The session is gone, every frame and place of it is free, its index may be used again.
     virtual void closed(SessionIndex session) = 0;
+    // A touch has to fail and the device cannot make it. Whoever waits there does so until the
+    // session is closed: close it, soon.
+    virtual void unanswerable(SessionIndex session) = 0;
 };
 
 struct EnginePorts {

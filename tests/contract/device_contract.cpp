@@ -392,7 +392,14 @@ TEST_P(DeviceContract, PoisonKillsTheTouchAndNothingElse) {
     close(11);
     load(0, 11, 8);
     next_event();
-    ASSERT_TRUE(device().poison(chunk(11)).has_value());
+    const Status poisoned = device().poison(chunk(11));
+    if (poisoned.error().code == Errc::unsupported) {
+        // The session's end is the answer then; until it comes nobody may pass.
+        EXPECT_TRUE(waits(0));
+        EXPECT_TRUE(no_event());
+        GTEST_SKIP() << poisoned.error().what;
+    }
+    ASSERT_TRUE(poisoned.has_value());
     EXPECT_TRUE(finish(0).killed);
     store(0, 11, traits().chunk_bytes - 8, 1);
     EXPECT_TRUE(finish(0).killed);

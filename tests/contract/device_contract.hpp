@@ -35,7 +35,7 @@ struct Access {
 };
 
 struct Outcome {
-    bool killed = false;  // SIGBUS
+    bool killed = false;  // SIGBUS or SIGSEGV
     // load, kernel_read: the word. count: how many increments. kernel_fill: bytes.
     uint64_t value = 0;
 };

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The device contract on the host devices: embedded, and shared with frames of every kind.
+// The device contract on the host devices: embedded, and shared with frames of every kind; each on
+// every rung of the ladder (device/host/rung) that changes what it does. On an older kernel the
+// rungs that it lacks are skipped.
 #include "device/host/client_side.hpp"
 #include "device/host/embedded.hpp"
+#include "device/host/embedded_file.hpp"
+#include "device/host/rung.hpp"
 #include "device/host/shared.hpp"
 #include "tests/contract/host_program.hpp"
 #include "tests/support/huge_pages.hpp"
@@ -25,7 +29,13 @@ std::string text_of(const Error& error) {
     return std::string(error.what) + ": " + std::strerror(error.os_error);
 }
 
-// What both rigs have in common: the program's end of things.
+uint64_t allocated_bytes(int file) {
+    struct stat status {};
+    ::fstat(file, &status);
+    return static_cast<uint64_t>(status.st_blocks) * 512;
+}
+
+// What the rigs have in common: the program's end of things.
 class HostRig : public DeviceRig {
 public:
     std::string refusal() const override { return refusal_; }
@@ -42,6 +52,14 @@ public:
 
 protected:
     virtual int event_fd() const = 0;
+
+    // What is left of this kernel's features on that rung; the refusal says if it is not there.
+    HostFeatures features_on(HostRung rung) {
+        const HostRungReport here = host_rung();
+        if (here.rung < rung)
+            refusal_ = std::string("needs rung ") + rung_name(rung) + ": " + here.why;
+        return limited_to(rung, probe_host_features());
+    }
 
     HostProgram program_;
     std::string refusal_;
@@ -101,6 +119,48 @@ private:
     std::thread thread_;
 };
 
+class EmbeddedFileRig final : public HostRig {
+public:
+    EmbeddedFileRig(HostRung rung, FrameKind kind, uint64_t chunk_bytes) {
+        const HostFeatures features = features_on(rung);
+        if (!refusal_.empty()) return;
+        space_ = *Mapping::create_aligned(chunks * chunk_bytes, 2 * MiB, PROT_READ | PROT_WRITE,
+                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+        auto device =
+            EmbeddedFileDevice::create({.space = space_.bytes(),
+                                        .frames = frames,
+                                        .chunk_bytes = chunk_bytes,
+                                        .block_bytes = std::min(chunk_bytes / 4, 64 * KiB),
+                                        .kind = kind,
+                                        .features = features});
+        if (!device.has_value()) {
+            refusal_ = text_of(device.error());
+            return;
+        }
+        device_ = *std::move(device);
+        file_ = UniqueFd(::dup(device_->fds()[2]));
+        thread_ = std::thread([this] { program_.run(space_.data()); });
+    }
+
+    ~EmbeddedFileRig() override {
+        if (!device_) return;
+        program_.end();
+        device_.reset();  // whoever a failed test left waiting finds the space closed
+        thread_.join();
+    }
+
+    Device& device() override { return *device_; }
+    uint64_t held_bytes() override { return allocated_bytes(file_.get()); }
+
+private:
+    int event_fd() const override { return device_->event_fd(); }
+
+    Mapping space_;
+    std::unique_ptr<EmbeddedFileDevice> device_;
+    UniqueFd file_;
+    std::thread thread_;
+};
+
 // What the client tells the daemon.
 struct Hello {
     uint64_t base = 0;
@@ -141,7 +201,9 @@ UniqueFd receive_hello(int socket, Hello& hello) {
 
 class SharedRig final : public HostRig {
 public:
-    SharedRig(FrameKind kind, uint64_t chunk_bytes) {
+    SharedRig(HostRung rung, FrameKind kind, uint64_t chunk_bytes) {
+        const HostFeatures features = features_on(rung);
+        if (!refusal_.empty()) return;
         if (kind == FrameKind::hugetlb) {
             huge_pages_ = std::make_unique<HugePages>(frames * chunk_bytes / (2 * MiB));
             refusal_ = huge_pages_->refusal();
@@ -151,7 +213,8 @@ public:
                                                 .chunk_bytes = chunk_bytes,
                                                 .block_bytes = std::min(chunk_bytes / 4, 64 * KiB),
                                                 .sessions = 1,
-                                                .kind = kind});
+                                                .kind = kind,
+                                                .features = features});
         if (!device.has_value()) {
             refusal_ = text_of(device.error());
             return;
@@ -173,11 +236,7 @@ public:
     }
 
     Device& device() override { return *device_; }
-    uint64_t held_bytes() override {
-        struct stat status {};
-        ::fstat(file_.get(), &status);
-        return static_cast<uint64_t>(status.st_blocks) * 512;
-    }
+    uint64_t held_bytes() override { return allocated_bytes(file_.get()); }
 
 private:
     int event_fd() const override { return device_->event_fd(); }
@@ -222,8 +281,13 @@ private:
     pid_t client_ = -1;
 };
 
-DeviceCase shared_case(const char* name, FrameKind kind, uint64_t chunk_bytes) {
-    return {name, [=] { return std::make_unique<SharedRig>(kind, chunk_bytes); }};
+// What one kernel gives to daemons: on `poisons` and above they find all they need.
+DeviceCase shared_case(const char* name, HostRung rung, FrameKind kind, uint64_t chunk_bytes) {
+    return {name, [=] { return std::make_unique<SharedRig>(rung, kind, chunk_bytes); }};
+}
+
+DeviceCase file_case(const char* name, HostRung rung, FrameKind kind, uint64_t chunk_bytes) {
+    return {name, [=] { return std::make_unique<EmbeddedFileRig>(rung, kind, chunk_bytes); }};
 }
 
 DeviceCase embedded_case(const char* name, uint64_t chunk_bytes) {
@@ -235,14 +299,32 @@ INSTANTIATE_TEST_SUITE_P(Host, PiecesContract,
                                          embedded_case("Embedded64K", 64 * KiB)),
                          DeviceCaseName());
 
+using enum HostRung;
+
 INSTANTIATE_TEST_SUITE_P(
     Host, DeviceContract,
     testing::Values(embedded_case("Embedded2M", 2 * MiB), embedded_case("Embedded64K", 64 * KiB),
-                    shared_case("SharedMemfd2M", FrameKind::memfd, 2 * MiB),
-                    shared_case("SharedMemfd64K", FrameKind::memfd, 64 * KiB),
-                    shared_case("SharedTmpfs2M", FrameKind::tmpfs, 2 * MiB),
-                    shared_case("SharedTmpfs64K", FrameKind::tmpfs, 64 * KiB),
-                    shared_case("SharedHugetlb2M", FrameKind::hugetlb, 2 * MiB)),
+                    shared_case("SharedMemfd2M", poisons, FrameKind::memfd, 2 * MiB),
+                    shared_case("SharedMemfd64K", poisons, FrameKind::memfd, 64 * KiB),
+                    shared_case("SharedTmpfs2M", poisons, FrameKind::tmpfs, 2 * MiB),
+                    shared_case("SharedTmpfs64K", poisons, FrameKind::tmpfs, 64 * KiB),
+                    shared_case("SharedHugetlb2M", poisons, FrameKind::hugetlb, 2 * MiB)),
+    DeviceCaseName());
+
+INSTANTIATE_TEST_SUITE_P(
+    Ladder, DeviceContract,
+    testing::Values(file_case("EmbeddedPoisonsMemfd2M", poisons, FrameKind::memfd, 2 * MiB),
+                    file_case("EmbeddedPoisonsTmpfs64K", poisons, FrameKind::tmpfs, 64 * KiB),
+                    file_case("EmbeddedProtectsMemfd2M", protects, FrameKind::memfd, 2 * MiB),
+                    file_case("EmbeddedProtectsMemfd64K", protects, FrameKind::memfd, 64 * KiB),
+                    file_case("EmbeddedBaseMemfd2M", base, FrameKind::memfd, 2 * MiB),
+                    file_case("EmbeddedBaseMemfd64K", base, FrameKind::memfd, 64 * KiB),
+                    file_case("EmbeddedBaseTmpfs2M", base, FrameKind::tmpfs, 2 * MiB),
+                    shared_case("SharedProtectsMemfd64K", protects, FrameKind::memfd, 64 * KiB),
+                    shared_case("SharedBaseMemfd2M", base, FrameKind::memfd, 2 * MiB),
+                    shared_case("SharedBaseMemfd64K", base, FrameKind::memfd, 64 * KiB),
+                    shared_case("SharedBaseTmpfs2M", base, FrameKind::tmpfs, 2 * MiB),
+                    shared_case("SharedBaseHugetlb2M", base, FrameKind::hugetlb, 2 * MiB)),
     DeviceCaseName());
 
 }  // namespace

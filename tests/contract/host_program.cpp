@@ -21,7 +21,7 @@ constexpr uint64_t pattern_words = 4096;
 thread_local sigjmp_buf landing;
 thread_local volatile bool lands = false;
 
-void on_bus_error(int) {
+void on_fatal_access(int) {
     if (!lands) _exit(3);
     lands = false;
     siglongjmp(landing, 1);
@@ -77,14 +77,17 @@ void HostProgram::end() {
 
 void HostProgram::run(std::byte* space) {
     struct sigaction action {};
-    struct sigaction before {};
-    action.sa_handler = on_bus_error;
-    ::sigaction(SIGBUS, &action, &before);
+    struct sigaction bus_before {};
+    struct sigaction segment_before {};
+    action.sa_handler = on_fatal_access;
+    ::sigaction(SIGBUS, &action, &bus_before);
+    ::sigaction(SIGSEGV, &action, &segment_before);
     std::vector<std::thread> threads;
     for (uint32_t worker = 0; worker < DeviceRig::workers; ++worker)
         threads.emplace_back([this, worker, space] { serve(worker, space); });
     for (std::thread& thread : threads) thread.join();
-    ::sigaction(SIGBUS, &before, nullptr);
+    ::sigaction(SIGBUS, &bus_before, nullptr);
+    ::sigaction(SIGSEGV, &segment_before, nullptr);
 }
 
 void HostProgram::serve(uint32_t worker, std::byte* space) {

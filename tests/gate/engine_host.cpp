@@ -82,6 +82,9 @@ void EngineHost::take_work() {
     done_.notify_all();
 }
 
+// Nothing here touches what is lost or was not promised.
+void EngineHost::unanswerable(SessionIndex) { CIUIC_CHECK(false); }
+
 void EngineHost::run(const std::function<void(Engine&)>& work) {
     std::unique_lock lock(mutex_);
     work_ = &work;

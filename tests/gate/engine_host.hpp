@@ -48,6 +48,7 @@ private:
     void take_work();
     void completed(SessionIndex, uint64_t, Errc) override {}
     void closed(SessionIndex) override { closed_ = true; }
+    void unanswerable(SessionIndex) override;
 
     MonotonicClock clock_;
     SwapFile file_;

@@ -15,6 +15,8 @@
 #include "base/check.hpp"
 #include "device/host/client_side.hpp"
 #include "device/host/embedded.hpp"
+#include "device/host/embedded_file.hpp"
+#include "device/host/rung.hpp"
 #include "device/host/shared.hpp"
 #include "staging/arena.hpp"
 #include "staging/numa.hpp"
@@ -128,6 +130,31 @@ TEST(LostWriteTest, EmbeddedLosesNone) { run_embedded(false, 0); }
 TEST(LostWriteTest, EmbeddedWithPiecesLosesNone) { run_embedded(false, 32); }
 TEST(LostWriteTest, EmbeddedNaiveOrderIsSeenToLose) { run_embedded(true, 0); }
 
+// Embedded, as on a kernel that stands on that rung of the ladder.
+void run_embedded_on(HostRung rung) {
+    const HostRungReport here = host_rung();
+    if (here.rung < rung) GTEST_SKIP() << here.why;
+    auto space = Mapping::create_aligned(space_bytes, 2 * MiB, PROT_READ | PROT_WRITE,
+                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+    ASSERT_TRUE(space.has_value());
+    auto device = EmbeddedFileDevice::create({.space = space->bytes(),
+                                              .frames = frames,
+                                              .chunk_bytes = chunk_bytes,
+                                              .block_bytes = block_bytes,
+                                              .kind = FrameKind::memfd,
+                                              .features = limited_to(rung, probe_host_features())});
+    ASSERT_TRUE(device.has_value()) << device.error().what;
+    auto host = make_host(**device, (*device)->event_fd());
+    WriterResult result;
+    std::thread writers([&] { run_writers(space->bytes(), writer_options(false), result); });
+    evict_until_finished(*host, result);
+    writers.join();
+    judge(*host, result, false);
+}
+
+TEST(LostWriteTest, EmbeddedOnTheBaseRungLosesNone) { run_embedded_on(HostRung::base); }
+TEST(LostWriteTest, EmbeddedOnTheProtectsRungLosesNone) { run_embedded_on(HostRung::protects); }
+
 struct Meeting {  // in memory shared by the two processes
     std::atomic<int> uffd{-1};
     std::atomic<uint64_t> base{0};
@@ -165,12 +192,13 @@ UniqueFd take_descriptor(pid_t process, int fd) {
     return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.get(), fd, 0)));
 }
 
-void run_shared(FrameKind kind, bool naive) {
+void run_shared(FrameKind kind, bool naive, HostRung rung = HostRung::moves) {
     auto device = SharedHostDevice::create({.frames = frames,
                                             .chunk_bytes = chunk_bytes,
                                             .block_bytes = block_bytes,
                                             .sessions = 1,
-                                            .kind = kind});
+                                            .kind = kind,
+                                            .features = limited_to(rung, probe_host_features())});
     if (!device) GTEST_SKIP() << device.error().what;
     const auto file = (*device)->make_space(SessionIndex{0}, chunks);
     ASSERT_TRUE(file.has_value()) << file.error().what;
@@ -202,6 +230,9 @@ void run_shared(FrameKind kind, bool naive) {
 
 TEST(LostWriteTest, SharedMemfdLosesNone) { run_shared(FrameKind::memfd, false); }
 TEST(LostWriteTest, SharedTmpfsLosesNone) { run_shared(FrameKind::tmpfs, false); }
+TEST(LostWriteTest, SharedOnTheBaseRungLosesNone) {
+    run_shared(FrameKind::memfd, false, HostRung::base);
+}
 TEST(LostWriteTest, SharedNaiveOrderIsSeenToLose) { run_shared(FrameKind::memfd, true); }
 
 }  // namespace

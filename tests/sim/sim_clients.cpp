@@ -134,6 +134,11 @@ void SimClients::closed(SessionIndex session) {
     fail("session %u ended, and nobody had closed it", session.value);
 }
 
+// The simulated device can always poison.
+void SimClients::unanswerable(SessionIndex session) {
+    fail("session %u is called unanswerable", session.value);
+}
+
 // The engine has just poisoned a chunk: is it because a wait expired?
 void SimClients::poisoned(ChunkRef chunk) {
     for (Program& program : programs_) {

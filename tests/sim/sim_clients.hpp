@@ -52,6 +52,7 @@ public:
     // Clients
     void completed(SessionIndex session, uint64_t ticket, Errc result) override;
     void closed(SessionIndex session) override;
+    void unanswerable(SessionIndex session) override;
 
     // Between
     void between() override;

@@ -2,6 +2,7 @@
 //
 // The real daemon and clients that speak the bare protocol: no client library.
 #include "device/host/client_side.hpp"
+#include "device/host/rung.hpp"
 #include "protocol/request_ring.hpp"
 #include "protocol/socket.hpp"
 #include "tests/support/huge_pages.hpp"
@@ -129,9 +130,8 @@ struct Pipe {
 class DaemonSmokeTest : public testing::TestWithParam<const char*> {
 protected:
     void SetUp() override {
-        const HostFeatures features = probe_host_features();
-        if (!features.userfault || !features.continue_wp)
-            GTEST_SKIP() << "no full userfaultfd with CONTINUE in write-protected mode here";
+        if (const HostRungReport here = host_rung(); here.rung == HostRung::none)
+            GTEST_SKIP() << here.why;
         std::string pattern = testing::TempDir() + "ciuic-smoke-XXXXXX";
         ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
         directory_ = pattern;

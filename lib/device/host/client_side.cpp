@@ -110,16 +110,21 @@ Status register_space(int uffd, void* base, uint64_t length_bytes, bool minor) {
     return {};
 }
 
+Status prepare_space(std::span<std::byte> space) {
+    if (::madvise(space.data(), space.size(), MADV_DONTFORK) != 0)
+        return os_refusal("madvise(MADV_DONTFORK)", errno);
+    // Hints: hugetlb memory refuses both, and neither changes what is read.
+    (void)::madvise(space.data(), space.size(), MADV_DONTDUMP);
+    (void)::madvise(space.data(), space.size(), MADV_HUGEPAGE);
+    return {};
+}
+
 Result<Mapping> map_space(int file, uint64_t length_bytes) {
     // NORESERVE: pages come from the pager's fallocate, never from a touch.
     CIUIC_TRY(Mapping mapping,
               Mapping::create_aligned(length_bytes, space_alignment_bytes, PROT_READ | PROT_WRITE,
                                       MAP_SHARED | MAP_NORESERVE, file));
-    if (::madvise(mapping.data(), length_bytes, MADV_DONTFORK) != 0)
-        return os_refusal("madvise(MADV_DONTFORK)", errno);
-    // Hints: hugetlb memory refuses both, and neither changes what is read.
-    (void)::madvise(mapping.data(), length_bytes, MADV_DONTDUMP);
-    (void)::madvise(mapping.data(), length_bytes, MADV_HUGEPAGE);
+    CIUIC_TRY_STATUS(prepare_space(mapping.bytes()));
     return mapping;
 }
 

@@ -14,7 +14,9 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace ciuic {
 
@@ -41,6 +43,9 @@ Status register_space(int uffd, void* base, uint64_t length_bytes, bool minor);
 // does not get it (its first touch would put a zero page into the parent's memory), core dumps
 // leave it out.
 Result<Mapping> map_space(int file, uint64_t length_bytes);
+
+// The last part of it, for a file that has been mapped already.
+Status prepare_space(std::span<std::byte> space);
 
 // What this kernel has, and whether it gives it to this process.
 struct HostFeatures {

@@ -2,7 +2,7 @@
 #include "device/host/embedded.hpp"
 
 #include "base/check.hpp"
-#include "device/host/client_side.hpp"
+#include "device/host/rung.hpp"
 #include "device/host/userfault.hpp"
 #include "device/host/userfault_abi.hpp"
 
@@ -47,9 +47,16 @@ Status check_options(const EmbeddedHostOptions& options) {
 
 }  // namespace
 
+bool EmbeddedHostDevice::can_lend(const HostFeatures& features) {
+    return features.move && features.poison;
+}
+
 Result<std::unique_ptr<EmbeddedHostDevice>>
 EmbeddedHostDevice::create(const EmbeddedHostOptions& options) {
     CIUIC_TRY_STATUS(check_options(options));
+    if (!options.features.userfault) return options.features.refusal;
+    if (!can_lend(options.features))
+        return Error{Errc::unsupported, 0, "lending frames needs Linux 6.8"};
     CIUIC_TRY(UniqueFd uffd, open_userfault(-1));
     CIUIC_TRY_STATUS(uffd_handshake(uffd.get(), embedded_userfault_features()));
     UniqueFd pagemap(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
@@ -85,6 +92,7 @@ EmbeddedHostDevice::EmbeddedHostDevice(const EmbeddedHostOptions& options, Uniqu
                         uffd_.get(), pagemap_.get());
     traits_.name = "host-embedded";
     traits_.frame_kind = options.chunk_bytes >= 2 * MiB ? "anonymous-huge" : "anonymous-4k";
+    traits_.rung = rung_name(HostRung::moves);
     traits_.frames = frames_.slots();
     traits_.chunk_bytes = options.chunk_bytes;
     traits_.reveal_bytes = options.chunk_bytes;

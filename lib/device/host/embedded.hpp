@@ -13,6 +13,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "device/device.hpp"
+#include "device/host/client_side.hpp"
 #include "device/host/embedded_pieces.hpp"
 #include "device/host/lending_pool.hpp"
 
@@ -35,14 +36,19 @@ struct EmbeddedHostOptions {
     // Memory for single blocks, like the arena; empty: the device shows whole chunks only.
     std::span<std::byte> pieces = {};
     uint64_t piece_bytes = 0;
+    HostFeatures features = probe_host_features();  // fewer: as on an older kernel
 };
 
 class EmbeddedHostDevice final : public Device {
 public:
     // Arena and space outlive the device. Neither is given to a forked child from here on.
-    // Errors: unsupported (kernel older than 6.8, or no full userfaultfd), invalid, io.
+    // Errors: unsupported (kernel older than 6.8: embedded_file serves there; or no full
+    // userfaultfd), invalid, io.
     static Result<std::unique_ptr<EmbeddedHostDevice>> create(const EmbeddedHostOptions& options);
     ~EmbeddedHostDevice() override;
+
+    // Whether these features are enough for it.
+    static bool can_lend(const HostFeatures& features);
 
     // Readable while drain() would return something.
     int event_fd() const { return uffd_.get(); }

@@ -2,7 +2,7 @@
 #include "device/host/shared.hpp"
 
 #include "base/check.hpp"
-#include "device/host/client_side.hpp"
+#include "device/host/rung.hpp"
 #include "device/host/userfault.hpp"
 #include "device/host/userfault_abi.hpp"
 
@@ -60,16 +60,12 @@ Status make_nonblocking(int fd) {
 Status check_registered(int uffd, uint64_t address, uint64_t page_bytes) {
     uffdio_continue request{};
     request.range = {address, page_bytes};
-    request.mode = UFFDIO_CONTINUE_MODE_WP | UFFDIO_CONTINUE_MODE_DONTWAKE;
+    request.mode = UFFDIO_CONTINUE_MODE_DONTWAKE;
     if (::ioctl(uffd, UFFDIO_CONTINUE, &request) == 0)
         return Error{Errc::invalid, 0, "the client registered memory that is not its space"};
     switch (errno) {
     case EFAULT: return {};
     case ESRCH: return Error{Errc::disconnected, ESRCH, "the client is gone"};
-    case EINVAL:
-        if (!probe_host_features().continue_wp)
-            return Error{Errc::unsupported, EINVAL, "sharing frames needs Linux 6.4"};
-        [[fallthrough]];
     default: return Error{Errc::invalid, errno, "the client did not register its space"};
     }
 }
@@ -84,6 +80,11 @@ SharedHostDevice::create(const SharedHostOptions& options) {
     if (!is_power_of_two(options.chunk_bytes) || !is_power_of_two(options.block_bytes) ||
         options.block_bytes < base_page_bytes || options.chunk_bytes < options.block_bytes)
         return Error{Errc::invalid, 0, "chunk and block sizes are powers of two, from one page on"};
+    if (!options.features.userfault) return options.features.refusal;
+    if (rung_of(options.features) == HostRung::none)
+        return Error{Errc::unsupported, 0,
+                     "paging shared memory needs Linux 6.1 (userfaultfd with minor faults and "
+                     "write protection of shared memory)"};
     CIUIC_TRY(FrameFiles files,
               FrameFiles::create(options.kind, options.frames * options.chunk_bytes,
                                  options.chunk_bytes));
@@ -95,14 +96,16 @@ SharedHostDevice::create(const SharedHostOptions& options) {
 
 SharedHostDevice::SharedHostDevice(const SharedHostOptions& options, FrameFiles files,
                                    UniqueFd events)
-    : files_(std::move(files)), page_bytes_(files_.page_bytes()), events_(std::move(events)),
-      spaces_(options.sessions), users_(options.frames, nobody) {
+    : files_(std::move(files)), features_(options.features), page_bytes_(files_.page_bytes()),
+      events_(std::move(events)), spaces_(options.sessions), users_(options.frames, nobody) {
     traits_.name = "host-shared";
     traits_.frame_kind = files_.name();
     traits_.frames = options.frames;
     traits_.chunk_bytes = options.chunk_bytes;
-    traits_.reveal_bytes = std::max(options.block_bytes, page_bytes_);
-    traits_.sees_writes = true;
+    traits_.rung = rung_name(rung_of(features_));
+    traits_.sees_writes = features_.continue_wp;
+    traits_.reveal_bytes =
+        traits_.sees_writes ? std::max(options.block_bytes, page_bytes_) : options.chunk_bytes;
     traits_.opens_parts = traits_.reveal_bytes < options.chunk_bytes;
     traits_.opens_zeroed = true;
 }
@@ -207,7 +210,7 @@ Status SharedHostDevice::reveal(ChunkRef chunk, FrameIndex frame, uint64_t offse
                 length_bytes % traits_.reveal_bytes == 0);
     CIUIC_CHECK(length_bytes > 0 && offset_bytes + length_bytes <= traits_.chunk_bytes);
     return userfault::map_present(space.uffd.get(), client_address(space, chunk) + offset_bytes,
-                                  length_bytes, page_bytes_, writable);
+                                  length_bytes, page_bytes_, writable || !traits_.sees_writes);
 }
 
 Status SharedHostDevice::allow_write(ChunkRef chunk, FrameIndex frame) {
@@ -226,7 +229,7 @@ Result<std::span<std::byte>> SharedHostDevice::conceal(ChunkRef chunk, FrameInde
 Status SharedHostDevice::restore(ChunkRef chunk, FrameIndex frame, bool writable) {
     const Space& space = space_of(chunk, frame);
     const uint64_t address = client_address(space, chunk);
-    if (writable)
+    if (writable || !traits_.sees_writes)
         return userfault::write_protect(space.uffd.get(), address, traits_.chunk_bytes, false);
     return userfault::wake(space.uffd.get(), address, traits_.chunk_bytes);
 }
@@ -244,6 +247,7 @@ void SharedHostDevice::close(ChunkRef chunk, FrameIndex frame) {
 
 Status SharedHostDevice::poison(ChunkRef chunk) {
     const Space& space = space_of(chunk);
+    if (!features_.poison) return Error{Errc::unsupported, 0, "UFFDIO_POISON needs Linux 6.6"};
     const uint64_t address = client_address(space, chunk);
     return userfault::poison(space.uffd.get(), address, traits_.chunk_bytes, page_bytes_);
 }

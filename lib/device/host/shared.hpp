@@ -14,6 +14,10 @@
 //   shown       mapped in the client, write-protected until writing is allowed
 //   concealed   as shown, all write-protected; unmapped pages of it wait as "minor"
 //
+// A kernel that cannot map a page write-protected in one step (before 6.4) gets chunks shown whole
+// and writable at once: between the mapping and a later protection the client could write unseen.
+// Whether it did is found by comparing tags at the eviction.
+//
 // A page leaves the file before its write protection goes, so no write falls between the copy
 // that was taken of a concealed chunk and its end.
 //
@@ -30,6 +34,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "device/device.hpp"
+#include "device/host/client_side.hpp"
 #include "device/host/frame_files.hpp"
 
 #include <cstdint>
@@ -44,12 +49,13 @@ struct SharedHostOptions {
     uint64_t block_bytes = 0;  // the smallest part to reveal; ignored for hugetlb (2 MiB)
     uint32_t sessions = 0;     // indexes 0 .. sessions - 1
     FrameKind kind = FrameKind::automatic;
+    HostFeatures features = probe_host_features();  // fewer: as on an older kernel
 };
 
 class SharedHostDevice final : public Device {
 public:
     // Errors: invalid, no_memory (the machine has not enough of the kind that was asked for),
-    // unsupported, permission, io.
+    // unsupported (the kernel too: older than 6.1), permission, io.
     static Result<std::unique_ptr<SharedHostDevice>> create(const SharedHostOptions& options);
     ~SharedHostDevice() override;
 
@@ -79,6 +85,7 @@ public:
     Result<std::span<std::byte>> conceal(ChunkRef chunk, FrameIndex frame) override;
     Status restore(ChunkRef chunk, FrameIndex frame, bool writable) override;
     void close(ChunkRef chunk, FrameIndex frame) override;
+    // Errors: unsupported (kernel older than 6.6) too; nothing changed, and touches still wait.
     Status poison(ChunkRef chunk) override;
     void unpoison(ChunkRef) override {}  // the client's page tables are out of reach from here
     void detach(SessionIndex session) override;
@@ -103,6 +110,7 @@ private:
 
     FrameFiles files_;
     DeviceTraits traits_;
+    HostFeatures features_;
     uint64_t page_bytes_ = 0;  // what the client's page tables map at once
     UniqueFd events_;          // epoll over every attached userfaultfd
     std::vector<Space> spaces_;

@@ -93,6 +93,7 @@ TEST(Report, HasEveryField) {
 TEST(Report, DescribesTheDevice) {
     const auto report = make_report({.device_name = "host-shared",
                                      .frame_kind = "memfd-4k",
+                                     .rung = "base",
                                      .frames = 3,
                                      .chunk_bytes = 4,
                                      .budget_bytes = 12,
@@ -102,8 +103,8 @@ TEST(Report, DescribesTheDevice) {
                                      .store_direct = true},
                                     {});
     EXPECT_EQ(report["device"].dump(),
-              R"({"name":"host-shared","frame_kind":"memfd-4k","frames":3,"chunk_bytes":4,)"
-              R"("budget_bytes":12,"io":"threads"})");
+              R"({"name":"host-shared","frame_kind":"memfd-4k","rung":"base","frames":3,)"
+              R"("chunk_bytes":4,"budget_bytes":12,"io":"threads"})");
     EXPECT_EQ(report["store"]["path"], "/s");
     EXPECT_EQ(report["store"]["direct"], true);
     EXPECT_EQ(report["store"]["capacity_bytes"], 5);

@@ -72,12 +72,20 @@ public:
     }
     Status restore(ChunkRef, FrameIndex, bool) override { return {}; }
     void close(ChunkRef, FrameIndex) override { --open_frames; }
-    Status poison(ChunkRef) override { return {}; }
+    Status poison(ChunkRef) override { return Error{Errc::unsupported, 0, "an old kernel"}; }
     void unpoison(ChunkRef) override {}
     void detach(SessionIndex session) override { detached.push_back(session); }
-    size_t drain(std::span<DeviceEvent>) override { return 0; }
+    size_t drain(std::span<DeviceEvent> events) override {
+        const size_t count = std::min(touches.size(), events.size());
+        for (size_t index = 0; index < count; ++index) {
+            events[index] = {.chunk = touches.back()};
+            touches.pop_back();
+        }
+        return count;
+    }
 
     uint32_t open_frames = 0;
+    std::vector<ChunkRef> touches;  // to be reported
     std::vector<SessionIndex> detached;
 
 private:

@@ -274,6 +274,22 @@ TEST_F(ServerTest, RefusesASessionThatItCannotGiveItsGuarantee) {
     EXPECT_EQ(static_cast<Errc>(two.welcome.status), Errc::no_memory);
 }
 
+// Goal: where the kernel has no poison, a touch that has to fail ends its session, and only that
+// one, and is counted once. Method: two touches of what was never promised, beside a good client.
+TEST_F(ServerTest, EndsSessionsWhoseTouchesCannotFail) {
+    const Client good = running_client();
+    const Client lost = running_client();
+    for (const uint32_t chunk : {3u, 4u})
+        device_.touches.push_back({SessionIndex{1}, ChunkIndex{chunk}});
+    turns();
+    EXPECT_TRUE(is_gone(lost));
+    EXPECT_FALSE(is_gone(good));
+    EXPECT_EQ(server_->counts().unanswerable, 1u);
+    EXPECT_EQ(server_->counts().violations, 0u);
+    EXPECT_EQ(server_->running().size(), 1u);
+    EXPECT_EQ(device_.detached, std::vector{SessionIndex{1}});
+}
+
 // Goal: what has no answer ends the session, and only that one. Method: one breach each, beside a
 // good client.
 TEST_F(ServerTest, EndsSessionsThatBreakTheProtocol) {

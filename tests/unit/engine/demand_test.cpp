@@ -42,6 +42,23 @@ TEST_F(DemandTest, AWaitIsServedAsSoonAsAFrameCanBeHad) {
     EXPECT_EQ(state(3), ChunkState::stored);
 }
 
+// Goal: a touch that the device cannot make fail never waits in silence: whoever keeps the sessions
+// hears of it, and a program that is gone is not spoken of. Method: both refusals of poison().
+TEST_F(DemandTest, ATouchThatCannotFailIsUnanswerable) {
+    const auto refuse_a_touch = [&](uint32_t chunk, Errc code) {
+        device.poison_result = Error{code, 0, "scripted"};
+        device.touch(chunk);
+        settle();
+        clock.advance(limits::frame_deadline);
+        settle();
+        EXPECT_TRUE(device.called("poison " + std::to_string(chunk)));
+    };
+    refuse_a_touch(20, Errc::disconnected);
+    EXPECT_TRUE(unanswerable_sessions.empty());
+    refuse_a_touch(21, Errc::unsupported);
+    EXPECT_EQ(unanswerable_sessions, std::vector{session});
+}
+
 TEST_F(DemandTest, AChunkDiscardedWhileItIsWaitedForIsRefused) {
     device.touch(20);
     settle();

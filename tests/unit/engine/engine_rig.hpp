@@ -42,7 +42,8 @@ public:
     std::deque<DeviceEvent> events;
     uint32_t busy = 0;           // so many of the next reveals and restores say busy
     uint32_t refused_opens = 0;  // so many of the next opens say no_memory
-    bool pinned = false;         // conceal says busy
+    Status poison_result;
+    bool pinned = false;  // conceal says busy
 
     void touch(uint32_t chunk, bool is_write = false, uint64_t offset_bytes = 0) {
         events.push_back({DeviceEventKind::missing, is_write, at(chunk), offset_bytes});
@@ -97,7 +98,7 @@ public:
     void close(ChunkRef chunk, FrameIndex) override { note("close", chunk); }
     Status poison(ChunkRef chunk) override {
         note("poison", chunk);
-        return {};
+        return poison_result;
     }
     void unpoison(ChunkRef chunk) override { note("unpoison", chunk); }
     void detach(SessionIndex) override { calls.emplace_back("detach"); }
@@ -246,6 +247,7 @@ protected:
         completions.emplace_back(ticket, result);
     }
     void closed(SessionIndex) override { is_closed = true; }
+    void unanswerable(SessionIndex index) override { unanswerable_sessions.push_back(index); }
 
     ScriptedDevice device;
     MemoryIo disk{2 * chunks * chunk_bytes, 16};
@@ -258,6 +260,7 @@ protected:
     std::vector<std::atomic<uint32_t>> pins = std::vector<std::atomic<uint32_t>>(chunks);
     SessionIndex session;
     std::vector<std::pair<uint64_t, Errc>> completions;
+    std::vector<SessionIndex> unanswerable_sessions;
     bool is_closed = false;
 
 private:

@@ -16,7 +16,7 @@ namespace {
 class ClientSideTest : public testing::Test {
 protected:
     void SetUp() override {
-        if (const std::string refusal = userfault_refusal(); !refusal.empty())
+        if (const std::string refusal = userfault_refusal(HostRung::base); !refusal.empty())
             GTEST_SKIP() << refusal;
     }
 };

@@ -55,7 +55,7 @@ bool frees_page_tables() {
 class EmbeddedTest : public testing::TestWithParam<uint64_t> {
 protected:
     void SetUp() override {
-        if (const std::string refusal = userfault_refusal(); !refusal.empty())
+        if (const std::string refusal = userfault_refusal(HostRung::moves); !refusal.empty())
             GTEST_SKIP() << refusal;
         arena_ = map(frames);
         space_ = map(chunks);

@@ -7,6 +7,7 @@
 #include "base/mapping.hpp"
 #include "base/unique_fd.hpp"
 #include "device/host/client_side.hpp"
+#include "device/host/rung.hpp"
 #include "device/host/shared.hpp"
 
 #include <gtest/gtest.h>
@@ -53,13 +54,12 @@ inline bool child_inherits(const Mapping& mapping) {
     return status != 0;
 }
 
-// Whether the kernel lets this process be paged; tests skip with the text where it does not.
-inline std::string userfault_refusal() {
-    const HostFeatures features = probe_host_features();
-    if (!features.userfault) return features.refusal.what;
-    if (!features.minor_shared || !features.continue_wp || !features.poison || !features.move)
-        return "the kernel is older than 6.8";
-    return {};
+// Whether the kernel lets this process be paged, on that rung of the ladder; tests skip with the
+// text where it does not.
+inline std::string userfault_refusal(HostRung needed) {
+    const HostRungReport here = host_rung();
+    if (here.rung >= needed) return {};
+    return std::string("needs rung ") + rung_name(needed) + ": " + here.why;
 }
 
 }  // namespace ciuic::test

@@ -29,7 +29,7 @@ constexpr int patience_ms = 20'000;
 class SharedTest : public testing::Test {
 protected:
     void SetUp() override {
-        if (const std::string refusal = userfault_refusal(); !refusal.empty())
+        if (const std::string refusal = userfault_refusal(HostRung::base); !refusal.empty())
             GTEST_SKIP() << refusal;
         create(FrameKind::memfd);
     }
