@@ -14,7 +14,9 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace ciuic {
 
@@ -41,6 +43,12 @@ Status register_space(int uffd, void* base, uint64_t length_bytes, bool minor);
 // does not get it (its first touch would put a zero page into the parent's memory), core dumps
 // leave it out.
 Result<Mapping> map_space(int file, uint64_t length_bytes);
+
+// In a forked child: the parent's memory file in the place of `space`, not yet readable, registered
+// on the userfaultfd that it returns. Nothing can touch it before the pager answers for it, so that
+// no touch puts a zero page into the parent's memory. `device_fd` as for open_userfault().
+// Errors: unsupported, io; `space` cannot be touched then either.
+Result<UniqueFd> map_space_unread(int file, std::span<std::byte> space, int device_fd);
 
 // What this kernel gives to this process.
 struct HostFeatures {
