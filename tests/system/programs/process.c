@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // An ordinary program that forks, executes, is interrupted and ends in every way that there is,
-// with large memory in use, and checks what it reads. Its first argument names what to do, the second
-// how many MiB it uses; it prints "ok".
+// with large memory in use, and checks what it reads. Its first argument names what to do, the
+// second how many MiB it uses; it prints "ok".
 #include "require.h"
 
 #include <fcntl.h>
