@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: what stress-ng does to memory, and checks, holds on managed memory that is short.
-Method: its stressors of virtual memory, memory rates and sorting, each with more than its budget and
-a bound of time; it fails by itself where it reads anything wrong. The sorts first swap numbers at
+Method: its stressors of virtual memory, memory rates and sorting, each with more than its budget
+and a bound of time; it fails by itself where it reads anything wrong. The sorts first swap numbers at
 random places, which pages at every other swap: how far they get in their time is not judged."""
 import shutil
 import unittest
@@ -39,10 +39,12 @@ class RunStressTest(RunTest):
                     "--timeout", 300, budget="48MiB", least_bytes=64 * MIB)
 
     def test_quick_sort(self):
-        self.stress("--qsort", 2, "--qsort-size", 4 * MIB, "--verify", "--timeout", 60, least_bytes=32 * MIB)
+        self.stress("--qsort", 2, "--qsort-size", 4 * MIB, "--verify", "--timeout", 60,
+                    least_bytes=32 * MIB)
 
     def test_merge_sort(self):
-        self.stress("--mergesort", 2, "--mergesort-size", 4 * MIB, "--verify", "--timeout", 60, least_bytes=32 * MIB)
+        self.stress("--mergesort", 2, "--mergesort-size", 4 * MIB, "--verify", "--timeout", 60,
+                    least_bytes=32 * MIB)
 
 
 if __name__ == "__main__":
