@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: what stress-ng does to memory, and checks, holds on managed memory that is short.
 Method: its stressors of virtual memory, memory rates and sorting, each with more than its budget
-and a bound of time; it fails by itself where it reads anything wrong. The sorts first swap numbers at
-random places, which pages at every other swap: how far they get in their time is not judged."""
+and a bound of time; it fails by itself where it reads anything wrong. The sorts first swap numbers
+at random places, which pages at every other swap: how far they get in their time is not judged."""
 import shutil
 import unittest
 
