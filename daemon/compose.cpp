@@ -23,8 +23,9 @@ namespace ciuic {
 namespace {
 
 // Descriptors of one session: socket, pidfd, doorbell, two segments, records, memory file,
-// userfaultfd; and of the daemon itself, with room for libraries.
-constexpr uint64_t fds_per_session = 8;
+// userfaultfd, and a reader's socket, pidfd and userfaultfd; and of the daemon itself, with room
+// for libraries.
+constexpr uint64_t fds_per_session = 8 + 3;
 constexpr uint64_t fds_of_daemon = 64;
 
 // Address space for a session: room to place regions without moving others.
@@ -49,6 +50,16 @@ public:
     }
     Status attach(SessionIndex session, UniqueFd uffd, uint64_t client_base_address) override {
         return device_.attach(session, std::move(uffd), client_base_address);
+    }
+    Result<uint32_t> add_reader(SessionIndex session, UniqueFd uffd,
+                                uint64_t base_address) override {
+        return device_.add_reader(session, std::move(uffd), base_address);
+    }
+    void remove_reader(SessionIndex session, uint32_t reader) override {
+        device_.remove_reader(session, reader);
+    }
+    bool is_reader_alive(SessionIndex session, uint32_t reader) const override {
+        return device_.is_reader_alive(session, reader);
     }
 
 private:
@@ -181,6 +192,7 @@ bool HostDaemon::open_server(uint32_t sessions_max, int control_fd, std::string&
         .control_fd = control_fd};
     ServerOptions options;
     options.sessions_max = sessions_max;
+    options.readers_max = sessions_max;
     options.address_chunks = std::clamp(address_chunks_per_store_chunk * store_->chunks_max(),
                                         address_chunks_min, limits::session_chunks_max);
     options.share = config_.session;

@@ -120,6 +120,8 @@ Json make_report(const ReportFacts& facts, const ReportNumbers& numbers) {
                          {"handshakes_timed_out", numbers.server.handshakes_timed_out},
                          {"violations", numbers.server.violations},
                          {"unanswerable", numbers.server.unanswerable},
+                         {"readers", numbers.server.readers},
+                         {"readers_refused", numbers.server.readers_refused},
                          {"summaries_dropped", numbers.server.summaries_dropped}};
     Json& total = report["total"] = Json::object();
     put_stats(total, numbers.total);

@@ -46,7 +46,8 @@ Server::Server(const ServerPorts& ports, const ServerOptions& options, UniqueFd 
             .shares = options.shares,
             .incarnation = options.incarnation,
             .userfaultfd = options.userfaultfd},
-      slots_(options.sessions_max), by_engine_index_(options.engine.sessions_max) {
+      slots_(options.sessions_max), readers_(options.readers_max),
+      by_engine_index_(options.engine.sessions_max) {
     for (uint32_t slot = options.sessions_max; slot > 0; --slot) free_slots_.push_back(slot - 1);
     awake_.reserve(options.sessions_max);
     gone_.reserve(options.sessions_max);
@@ -170,6 +171,7 @@ void Server::end_session(uint32_t slot, const Error* violation) {
                      session.name().c_str(), violation->what);
     }
     --(was_in_handshake ? handshakes_ : running_);
+    end_readers_of(slot);
     for (const int fd : {session.socket(), session.pidfd(), session.doorbell()}) unwatch(fd);
     session.end(engine_);
     if (stopping_) closing_deadline_ = ports_.clock.now() + closing_wait_max;

@@ -11,6 +11,7 @@
 // Threads: one, the caller's of turn().
 #pragma once
 
+#include "daemon/reader.hpp"
 #include "daemon/session.hpp"
 #include "daemon/spaces.hpp"
 #include "engine/engine.hpp"
@@ -36,6 +37,7 @@ struct ServerPorts {
 
 struct ServerOptions {
     uint32_t sessions_max = limits::sessions_max;  // clients that connect included
+    uint32_t readers_max = limits::readers_max;    // forked children of clients
     uint32_t address_chunks = 0;                   // of a session's address space, at most
     Share share{};                                 // of sessions that no rule fits
     std::vector<ShareRule> shares{};
@@ -51,8 +53,10 @@ struct ServerCounts {
     uint64_t connections = 0;
     uint64_t handshakes_refused = 0;  // no room, or a message that was not the expected one
     uint64_t handshakes_timed_out = 0;
-    uint64_t violations = 0;         // sessions ended because the client broke the protocol
-    uint64_t unanswerable = 0;       // sessions ended because a touch could not be made to fail
+    uint64_t violations = 0;    // sessions ended because the client broke the protocol
+    uint64_t unanswerable = 0;  // sessions ended because a touch could not be made to fail
+    uint64_t readers = 0;       // forked children that got to read their parent's memory
+    uint64_t readers_refused = 0;
     uint64_t summaries_dropped = 0;  // past sessions that only the totals remember
 };
 
@@ -83,15 +87,29 @@ public:
     const Engine& engine() const { return engine_; }
 
 private:
-    enum class Source : uint8_t { engine, control, listener, socket, pidfd, doorbell };
+    enum class Source : uint8_t {
+        engine,
+        control,
+        listener,
+        socket,
+        pidfd,
+        doorbell,
+        reader_socket,
+        reader_pidfd,
+    };
     struct Slot {
         std::unique_ptr<ClientSession> session;
         uint32_t life = 0;  // tells an event of the slot's last session from one of this
         bool awake = false;
     };
+    struct ReaderSlot {
+        std::unique_ptr<ForkReader> reader;
+        uint32_t session_slot = 0;
+        uint32_t life = 0;
+    };
 
     Server(const ServerPorts& ports, const ServerOptions& options, UniqueFd epoll);
-    Status watch(int fd, uint32_t events, Source source, uint32_t slot = 0);
+    Status watch(int fd, uint32_t events, Source source, uint32_t slot = 0, uint32_t life = 0);
     void unwatch(int fd);
 
     // events
@@ -104,6 +122,14 @@ private:
     void on_doorbell(uint32_t slot);
     bool has_room_for(uid_t uid) const;
     uint32_t promise_room_of(uid_t uid) const;
+
+    // server_readers.cpp
+    void on_attach(uint32_t slot);
+    Status take_attach(int socket, uint32_t session_slot);
+    Status adopt_reader(uint32_t session_slot, ReceivedFds& fds, uint64_t base_address);
+    void on_reader(uint32_t index);
+    void end_reader(uint32_t index);
+    void end_readers_of(uint32_t session_slot);
 
     // the rest of a turn
     bool drain_requests();
@@ -130,6 +156,7 @@ private:
     SessionHost host_;
     std::vector<Slot> slots_;
     std::vector<uint32_t> free_slots_;
+    std::vector<ReaderSlot> readers_;         // as many as there may be
     std::vector<uint32_t> awake_;             // whose rings are looked at in every turn
     std::vector<SessionIndex> unanswerable_;  // to be ended after the engine's tick
     std::vector<uint32_t> gone_;              // to be forgotten after the engine's tick

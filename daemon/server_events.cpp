@@ -23,16 +23,16 @@ constexpr uint32_t handshakes_max = 256;
 constexpr uint32_t handshakes_per_uid_max = 64;
 
 // source, life of the slot, slot: 8 + 24 + 32 bits.
+constexpr uint32_t life_mask = 0xffffff;
 constexpr uint64_t tag_of(uint8_t source, uint32_t life, uint32_t slot) {
-    return uint64_t{source} << 56 | uint64_t{life & 0xffffffu} << 32 | slot;
+    return uint64_t{source} << 56 | uint64_t{life & life_mask} << 32 | slot;
 }
 
 }  // namespace
 
-Status Server::watch(int fd, uint32_t events, Source source, uint32_t slot) {
+Status Server::watch(int fd, uint32_t events, Source source, uint32_t slot, uint32_t life) {
     epoll_event interest{};
     interest.events = events;
-    const uint32_t life = slot < slots_.size() ? slots_[slot].life : 0;
     interest.data.u64 = tag_of(static_cast<uint8_t>(source), life, slot);
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &interest) != 0)
         return os_refusal("epoll_ctl", errno);
@@ -64,13 +64,18 @@ void Server::handle(uint64_t tag) {
     case Source::engine:
     case Source::control: return;
     case Source::listener: accept_some(); return;
+    case Source::reader_socket:
+    case Source::reader_pidfd:
+        if (!readers_[slot].reader || (tag >> 32 & life_mask) != (readers_[slot].life & life_mask))
+            return;
+        return source == Source::reader_pidfd ? end_reader(slot) : on_reader(slot);
     case Source::socket:
     case Source::pidfd:
     case Source::doorbell: break;
     }
     // An earlier event of the same batch may have ended the session.
     Slot& entry = slots_[slot];
-    if (!entry.session || (tag >> 32 & 0xffffffu) != (entry.life & 0xffffffu)) return;
+    if (!entry.session || (tag >> 32 & life_mask) != (entry.life & life_mask)) return;
     const ClientSession::State state = entry.session->state();
     if (state == ClientSession::State::closing || state == ClientSession::State::gone) return;
     if (source == Source::pidfd)
@@ -135,11 +140,13 @@ Status Server::adopt(UniqueFd socket) {
     }
     CIUIC_TRY(Realm realm, realm_of(peer));
     const uint32_t slot = free_slots_.back();
+    const uint32_t life = slots_[slot].life;
     auto session =
         std::make_unique<ClientSession>(std::move(socket), std::move(peer), std::move(realm),
                                         ports_.clock.now() + options_.handshake_deadline);
-    CIUIC_TRY_STATUS(watch(session->socket(), EPOLLIN | EPOLLRDHUP, Source::socket, slot));
-    if (const Status watched = watch(session->pidfd(), EPOLLIN, Source::pidfd, slot); !watched) {
+    CIUIC_TRY_STATUS(watch(session->socket(), EPOLLIN | EPOLLRDHUP, Source::socket, slot, life));
+    if (const Status watched = watch(session->pidfd(), EPOLLIN, Source::pidfd, slot, life);
+        !watched) {
         unwatch(session->socket());
         return watched;
     }
@@ -151,19 +158,15 @@ Status Server::adopt(UniqueFd socket) {
 
 void Server::on_socket(uint32_t slot) {
     ClientSession& session = *slots_[slot].session;
-    if (!session.in_handshake()) {
-        // The protocol has nothing to say here but good-bye.
-        const Error talk{Errc::invalid, 0, "a message after the handshake"};
-        end_session(slot, is_hung_up(session.socket()) ? nullptr : &talk);
-        return;
-    }
+    if (!session.in_handshake()) return on_attach(slot);
     const bool had_doorbell = session.doorbell() >= 0;
     Status status = session.advance_handshake(host_);
     if (session.index()) by_engine_index_[session.index()->value] = &session;
     // Edge-triggered and never read: the client shares the descriptor's flags, so that a read of
     // it could be made to wait for ever.
     if (status && !had_doorbell && session.doorbell() >= 0)
-        status = watch(session.doorbell(), EPOLLIN | EPOLLET, Source::doorbell, slot);
+        status =
+            watch(session.doorbell(), EPOLLIN | EPOLLET, Source::doorbell, slot, slots_[slot].life);
     if (!status) {
         const bool left = status.error().code == Errc::disconnected;
         return end_session(slot, left ? nullptr : &status.error());

@@ -26,6 +26,15 @@ public:
     // The client has mapped the file at `client_base_address` and registered it on `uffd`: its own
     // words, which are checked here. Errors: invalid, unsupported, disconnected, io.
     virtual Status attach(SessionIndex session, UniqueFd uffd, uint64_t client_base_address) = 0;
+
+    // A forked child of an attached client wants to read the space, mapped and registered likewise.
+    // Its number, until the device is told to detach the session. Errors: as for attach(),
+    // no_memory.
+    virtual Result<uint32_t> add_reader(SessionIndex session, UniqueFd uffd,
+                                        uint64_t base_address) = 0;
+    virtual void remove_reader(SessionIndex session, uint32_t reader) = 0;
+    // False: the process has ended, or has become another program.
+    virtual bool is_reader_alive(SessionIndex session, uint32_t reader) const = 0;
 };
 
 }  // namespace ciuic

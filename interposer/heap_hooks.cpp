@@ -70,6 +70,14 @@ void* move_out(void* old, size_t bytes) {
     return fresh;
 }
 
+// A forked child reads its parent's bytes and gets memory of its own for them.
+void* copy_inherited(const void* old, size_t bytes) {
+    const size_t kept = std::min(bytes, inherited_bytes(old));
+    void* fresh = bytes == 0 ? nullptr : malloc(bytes);
+    if (fresh) std::memcpy(fresh, old, kept);
+    return fresh;
+}
+
 void* reallocate_managed(void* old, size_t bytes) {
     if (bytes == 0) {
         free_large(old);
@@ -124,10 +132,7 @@ void* realloc(void* old, size_t bytes) noexcept {
     if (may_be_managed(old)) {
         const Owner owner = owner_of(old);
         if (owner == Owner::session) return reallocate_managed(old, bytes);
-        if (owner == Owner::inherited) {
-            errno = ENOMEM;  // its bytes are the parent's alone
-            return nullptr;
-        }
+        if (owner == Owner::inherited) return copy_inherited(old, bytes);
     }
     return is_small(bytes) ? __libc_realloc(old, bytes) : move_in(old, bytes);
 }
@@ -171,7 +176,7 @@ size_t malloc_usable_size(void* address) noexcept {
     if (may_be_managed(address)) {
         const Owner owner = owner_of(address);
         if (owner == Owner::session) return usable_bytes(address);
-        if (owner == Owner::inherited) return 0;
+        if (owner == Owner::inherited) return inherited_bytes(address);
     }
     return libc_usable_bytes(address);
 }

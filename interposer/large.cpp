@@ -7,6 +7,7 @@
 #include "interposer/runtime.hpp"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,8 +32,9 @@ SessionSpace space;  // written before `phase` becomes open
 struct Range {
     uintptr_t base = 0;
     uint64_t bytes = 0;
+    ciuic_session* session = nullptr;
 };
-std::array<Range, 16> inherited;
+std::array<Range, limits::ancestors_max> inherited;
 size_t inherited_count = 0;
 
 std::atomic<bool> protections_changed{false};
@@ -59,12 +61,35 @@ wire::ClientCounters& counters() {
     return reinterpret_cast<ProgramSession*>(space.session)->counters();
 }
 
+// The handler of whoever had none: says what was wrong, and is gone, so that the access or the
+// signal that is on its way again ends the process as it would have.
+void explain_fault(int number, siginfo_t* info, void*) {
+    for (size_t index = 0; index < inherited_count; ++index)
+        if (info->si_code > 0 &&
+            contains(inherited[index].base, inherited[index].bytes, info->si_addr))
+            say("this process has written to memory of the process that forked it, or has read it "
+                "after that had ended; a forked child may only read it, and only while its parent "
+                "lives");
+    if (info->si_code <= 0) ::syscall(SYS_tgkill, ::getpid(), ::gettid(), number);
+}
+
+void explain_faults() {
+    struct sigaction action {};
+    if (::sigaction(SIGSEGV, nullptr, &action) != 0 || action.sa_handler != SIG_DFL ||
+        (action.sa_flags & SA_SIGINFO))
+        return;
+    action.sa_sigaction = explain_fault;
+    action.sa_flags = SA_SIGINFO | SA_RESETHAND | SA_ONSTACK;
+    ::sigaction(SIGSEGV, &action, nullptr);
+}
+
 // In a forked child, alone. The client library has kept the addresses from anybody else's use.
 void forget_parent() {
     if (phase.load() == open) {
         forget_mappings();
         if (inherited_count < inherited.size())
-            inherited[inherited_count++] = {space.base, space.bytes};
+            inherited[inherited_count++] = {space.base, space.bytes, space.session};
+        explain_faults();
     }
     // One generation too many to remember: this process makes no session that its own children
     // could not tell from others.
@@ -146,6 +171,8 @@ Large serve(size_t bytes, size_t alignment) {
 
 }  // namespace
 
+bool may_manage() { return phase.load(std::memory_order_acquire) != failed; }
+
 const SessionSpace& session_space() { return space; }
 
 Owner owner_of(const void* address) {
@@ -198,6 +225,14 @@ bool resize_large(void* address, size_t bytes) {
         counters().large_bytes_served.add(bytes - usable);
     }
     return true;
+}
+
+size_t inherited_bytes(const void* address) {
+    const InsideCiuic inside;
+    for (size_t index = 0; index < inherited_count; ++index)
+        if (contains(inherited[index].base, inherited[index].bytes, address))
+            return ciuic_usable_size(inherited[index].session, address);
+    return 0;
 }
 
 void note_protection() { protections_changed.store(true, std::memory_order_relaxed); }

@@ -6,8 +6,9 @@
 // not there (one line says so), or ends where CIUIC_STRICT=1 asks for it; once a session is open, a
 // request that cannot be kept is refused with ENOMEM, as strict commit demands.
 //
-// After fork the child has no part in its parent's session: the memory is not there any more, and
-// giving it back does nothing. A large allocation of the child's own opens a session of its own.
+// After fork the child has no part in its parent's session: it reads the memory as its parent has
+// it, a write ends it with one line, and giving it back does nothing. A large allocation of the
+// child's own opens a session of its own.
 //
 // Not here: what the calls mean to the C library (heap_hooks), memory that programs map and unmap
 // by the page (mappings).
@@ -33,11 +34,14 @@ inline bool may_be_managed(const void* address) {
            managed_bytes.load(std::memory_order_acquire);
 }
 
+// False once this process has been found to have nothing managed.
+bool may_manage();
+
 // What an address that may be managed turns out to be.
 enum class Owner : uint8_t {
     system,     // not Ciuic's after all
     session,    // memory of this process's session
-    inherited,  // memory of the parent's session, which this process does not have
+    inherited,  // memory of an ancestor's session, which this process may read
 };
 Owner owner_of(const void* address);
 
@@ -65,6 +69,9 @@ size_t usable_bytes(const void* address);
 
 // In place, keeping the bytes that are in both sizes. False: the allocation is as it was.
 bool resize_large(void* address, size_t bytes);
+
+// Of an allocation of an ancestor's, as it was at the fork. 0: the address is not the start of one.
+size_t inherited_bytes(const void* address);
 
 // The program takes rights away from managed memory; it gets them back before it is given back.
 void note_protection();

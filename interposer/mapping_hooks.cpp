@@ -11,6 +11,13 @@
 //   madvise    DONTNEED and FREE: reads as zero; WILLNEED: prefetch; of the others, those that
 //              promise something about fork or the bytes: EINVAL, mere hints: ignored
 //   mprotect   by the system; undone when the memory is given back
+//   mlock      ENOMEM: what is locked may not go to the disk, where managed memory goes. munlock:
+//              nothing to undo. mlockall: ENOMEM and one line, once, for the same reason
+//   mincore    by the system: what is on the device is in memory
+//
+// A forked child reads its parent's memory (large.hpp): munmap and the hints do nothing, DONTNEED
+// and FREE say EINVAL, mremap EFAULT, mprotect with PROT_WRITE EACCES.
+//
 //   mmap at a fixed place in managed memory: anonymous private only, reads as zero; else EINVAL
 //
 // Not here: MAP_SHARED, files, stacks, huge pages: never managed.
@@ -122,6 +129,18 @@ int advise_managed(void* address, size_t bytes, int advice) {
     return done ? 0 : -1;
 }
 
+int refuse_lock() {
+    errno = ENOMEM;
+    return -1;
+}
+
+// Its bytes are an ancestor's, and cannot be made to read as zero here alone.
+int advise_inherited(int advice) {
+    if (advice != MADV_DONTNEED && advice != MADV_FREE) return 0;
+    errno = EINVAL;
+    return -1;
+}
+
 }  // namespace
 }  // namespace ciuic::interposer
 
@@ -169,14 +188,46 @@ void* mremap(void* old, size_t old_bytes, size_t new_bytes, int flags, ...) noex
 int madvise(void* address, size_t bytes, int advice) noexcept {
     switch (owner(address)) {
     case Owner::session: return advise_managed(address, round_to_pages(bytes), advice);
-    case Owner::inherited: return 0;
+    case Owner::inherited: return advise_inherited(advice);
     case Owner::system: break;
     }
     return static_cast<int>(::syscall(SYS_madvise, address, bytes, advice));
 }
 
+int mlock(const void* address, size_t bytes) noexcept {
+    if (owner(address) != Owner::system) return refuse_lock();
+    return static_cast<int>(::syscall(SYS_mlock, address, bytes));
+}
+
+int mlock2(const void* address, size_t bytes, unsigned flags) noexcept {
+    if (owner(address) != Owner::system) return refuse_lock();
+    return static_cast<int>(::syscall(SYS_mlock2, address, bytes, flags));
+}
+
+int munlock(const void* address, size_t bytes) noexcept {
+    if (owner(address) != Owner::system) return 0;
+    return static_cast<int>(::syscall(SYS_munlock, address, bytes));
+}
+
+// It would also fill the whole address space of a session, now or when that is opened.
+int mlockall(int flags) noexcept {
+    if (InsideCiuic::here() || !may_manage())
+        return static_cast<int>(::syscall(SYS_mlockall, flags));
+    static std::atomic<bool> said{false};
+    if (!said.exchange(true))
+        say("mlockall() is refused to this program: memory that is managed cannot be locked");
+    return refuse_lock();
+}
+
 int mprotect(void* address, size_t bytes, int protection) noexcept {
-    if (owner(address) == Owner::session) return protect(address, bytes, protection);
+    switch (owner(address)) {
+    case Owner::session: return protect(address, bytes, protection);
+    case Owner::inherited:
+        if ((protection & PROT_WRITE) == 0) break;
+        errno = EACCES;
+        return -1;
+    case Owner::system: break;
+    }
     return static_cast<int>(::syscall(SYS_mprotect, address, bytes, protection));
 }
 

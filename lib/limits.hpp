@@ -29,6 +29,16 @@ inline constexpr uint32_t session_chunks_max = 1u << 20;
 inline constexpr uint32_t sessions_max = 1024;
 inline constexpr uint32_t regions_per_session_max = 1u << 16;
 
+// Forked children that read their parent's memory: of one session, in all, and places at which one
+// of them waits. Each child costs the daemon three descriptors and a few KiB.
+inline constexpr uint32_t readers_per_session_max = 256;
+inline constexpr uint32_t readers_max = sessions_max;
+inline constexpr uint32_t reader_waits_max = 256;
+static_assert(readers_per_session_max <= readers_max);
+
+// Ancestors whose memory a process still knows; one generation more is told that it has none.
+inline constexpr uint32_t ancestors_max = 16;
+
 // The fewest chunks of device memory: an instruction can touch two chunks at each of source and
 // destination, the kernel copies between two more, and two are on their way in or out.
 inline constexpr uint32_t frames_min = 8;

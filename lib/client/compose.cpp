@@ -196,6 +196,7 @@ Result<std::unique_ptr<Connection>> open_remote(UniqueFd socket, const ciuic_opt
     CIUIC_TRY(space.memory, map_space(file, greeting.space_bytes()));
     CIUIC_TRY(space.page_bytes, page_bytes_of(file));
     space.lose = lose_space;
+    space.reading = {map_space_unread, close_range};
     CIUIC_TRY(space.uffd, open_userfault(greeting.fd(wire::WelcomeFd::userfaultfd)));
     CIUIC_TRY_STATUS(uffd_handshake(space.uffd.get(), shared_userfault_features()));
     CIUIC_TRY_STATUS(

@@ -41,9 +41,10 @@ public:
     // False once requests will never be answered again. Any thread.
     virtual bool is_alive() const = 0;
 
-    // In a forked child: closes what the child has inherited. The object is never used again, not
-    // even destroyed: its threads and mappings are the parent's.
-    virtual void close_inherited() = 0;
+    // In a forked child, where nothing is mapped at the space: makes what the parent has there
+    // readable, if that can be had, and closes what the child has inherited. The object is never
+    // used again, not even destroyed: its threads and mappings are the parent's.
+    virtual void leave_to_parent() = 0;
 };
 
 }  // namespace ciuic

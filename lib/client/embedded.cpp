@@ -97,7 +97,7 @@ Embedded::~Embedded() {
     thread_.join();
 }
 
-void Embedded::close_inherited() {
+void Embedded::leave_to_parent() {
     for (const int fd : parts_.device_fds) ::close(fd);
     for (const int fd : {parts_.io->event_fd(), parts_.file.io.get(), parts_.file.anchor.get(),
                          parts_.workers->event_fd(), doorbell_.get(), events_.get(),

@@ -50,7 +50,7 @@ public:
     EngineSegment& engine_segment() override { return engine_segment_; }
     ClientSegment& client_segment() override { return client_segment_; }
     bool is_alive() const override { return true; }
-    void close_inherited() override;
+    void leave_to_parent() override;
 
 private:
     explicit Embedded(EmbeddedParts parts);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/fork_guard.hpp"
 
+#include "client/inherited.hpp"
+
 #include <pthread.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <array>
@@ -32,8 +35,15 @@ void in_parent() {
 
 void in_child() {
     unlock_all();
+    // Until all is in its place, no handler of the program's may touch it.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    inherited::renew_in_child();
     for (size_t index = 0; index < count; ++index) sessions[index]->abandon_in_child();
     count = 0;
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     mutex.unlock();
 }
 

@@ -71,7 +71,9 @@ Result<std::unique_ptr<Connection>> Remote::create(Greeting greeting, RemoteSpac
 
 Remote::Remote(Greeting greeting, RemoteSpace space)
     : space_(std::move(space)), socket_(std::move(greeting.socket)),
-      doorbell_(std::move(greeting.fds.fds[static_cast<size_t>(wire::WelcomeFd::doorbell)])) {
+      doorbell_(greeting.take(wire::WelcomeFd::doorbell)),
+      memory_file_(greeting.take(wire::WelcomeFd::memory)),
+      userfaultfd_device_(greeting.take(wire::WelcomeFd::userfaultfd)) {
     facts_.mode = CIUIC_MODE_DAEMON;
     facts_.space = space_.memory.bytes();
     facts_.chunk_bytes = greeting.welcome.chunk_bytes;
@@ -107,9 +109,10 @@ Remote::~Remote() {
     ::shutdown(socket_.get(), SHUT_RDWR);
 }
 
-void Remote::close_inherited() {
-    for (const int fd : {socket_.get(), doorbell_.get(), stop_.get(), space_.uffd.get()})
-        ::close(fd);
+void Remote::leave_to_parent() {
+    for (const int fd : {doorbell_.get(), stop_.get(), space_.uffd.get()}) ::close(fd);
+    inherited::add({std::move(socket_), std::move(memory_file_), std::move(userfaultfd_device_)},
+                   space_.memory.bytes(), space_.reading);
 }
 
 void* Remote::watch(void* self) {

@@ -17,6 +17,7 @@
 #include "base/service_thread.hpp"
 #include "base/unique_fd.hpp"
 #include "client/connection.hpp"
+#include "client/inherited.hpp"
 #include "protocol/socket.hpp"
 
 #include <atomic>
@@ -31,6 +32,7 @@ struct Greeting {
     ReceivedFds fds;
 
     int fd(wire::WelcomeFd which) const { return fds.fds[static_cast<size_t>(which)].get(); }
+    UniqueFd take(wire::WelcomeFd which) { return std::move(fds.fds[static_cast<size_t>(which)]); }
     uint64_t space_bytes() const { return welcome.address_chunks * welcome.chunk_bytes; }
 };
 
@@ -42,6 +44,7 @@ struct RemoteSpace {
     // says which chunks were allocated.
     void (*lose)(const RemoteSpace& space, uint64_t chunk_bytes,
                  std::span<const std::atomic<uint32_t>> states) = nullptr;
+    SpaceReading reading;  // how a forked child gets to read it
 };
 
 class Remote final : public Connection {
@@ -58,7 +61,7 @@ public:
     EngineSegment& engine_segment() override { return engine_segment_; }
     ClientSegment& client_segment() override { return client_segment_; }
     bool is_alive() const override { return alive_.load(std::memory_order_acquire); }
-    void close_inherited() override;
+    void leave_to_parent() override;
 
 private:
     Remote(Greeting greeting, RemoteSpace space);
@@ -71,6 +74,9 @@ private:
     UniqueFd socket_;
     UniqueFd doorbell_;
     UniqueFd stop_;  // eventfd: ends the watch
+    // For forked children.
+    UniqueFd memory_file_;
+    UniqueFd userfaultfd_device_;
     EngineSegment engine_segment_;
     ClientSegment client_segment_;
     std::atomic<bool> alive_{true};

@@ -81,11 +81,11 @@ Status ProgramSession::clear(ChunkSpan span) {
 
 void ProgramSession::abandon_in_child() {
     forked_.store(true, std::memory_order_relaxed);
-    connection_->close_inherited();
     // The addresses are not the child's, but must not become anybody else's either: inherited
     // pointers are told from others by where they point.
     (void)::mmap(base_, space_bytes_, PROT_NONE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    connection_->leave_to_parent();
 }
 
 void ProgramSession::fill(ciuic_statistics& out) {

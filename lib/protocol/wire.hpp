@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What crosses the border between a client and the daemon, byte for byte: the four messages of the
-// handshake and the two shared segments. docs/protocol.md tells the story.
+// What crosses the border between a client and the daemon, byte for byte: the messages of the
+// handshake, that of a forked child, and the two shared segments. docs/protocol.md tells the story.
 //
 // Both ends run on one machine, so numbers are in its byte order. A change of anything here is a
 // change of `version`; the first eight bytes of a message never change.
@@ -21,13 +21,13 @@
 namespace ciuic::wire {
 
 inline constexpr uint32_t magic = 0x43495543;  // "CUIC" as it lies in memory, little-endian
-inline constexpr uint16_t version = 1;
+inline constexpr uint16_t version = 2;
 
 inline constexpr const char* default_socket_path = "/run/ciuic/swapd.sock";
 
 // Messages
 
-enum class MessageKind : uint16_t { hello = 1, welcome, ready, started };
+enum class MessageKind : uint16_t { hello = 1, welcome, ready, started, attach };
 
 struct MessageHeader {
     uint32_t magic = wire::magic;
@@ -96,7 +96,7 @@ struct Ready {
 };
 static_assert(sizeof(Ready) == 24 && offsetof(Ready, base_address) == 16);
 
-// 4. daemon -> client. Afterwards nothing is sent: the socket lives as long as the daemon.
+// 4. daemon -> client. Afterwards only forked children of the client send anything on this socket.
 struct Started {
     static constexpr MessageKind kind = MessageKind::started;
     static constexpr uint32_t flags_known = 0;
@@ -106,6 +106,24 @@ struct Started {
     uint32_t reserved = 0;
 };
 static_assert(sizeof(Started) == 24 && offsetof(Started, status) == 16);
+
+// 5. forked child -> daemon, on the connection of its parent, with the descriptors of AttachFd: it
+// has mapped the parent's memory file to read it. The answer, a Started, comes on the child's own
+// connection, which lives as long as the parent's session.
+struct Attach {
+    static constexpr MessageKind kind = MessageKind::attach;
+    static constexpr uint32_t flags_known = 0;
+
+    MessageHeader header = header_of<Attach>();
+    uint64_t base_address = 0;  // as in Ready
+};
+static_assert(sizeof(Attach) == 24 && offsetof(Attach, base_address) == 16);
+
+enum class AttachFd : uint8_t {
+    connection,   // the daemon's end of one that the child has made
+    userfaultfd,  // on which everything is registered
+};
+inline constexpr uint32_t attach_fds = 2;
 
 inline constexpr uint32_t fds_per_message_max = welcome_fds_max;
 

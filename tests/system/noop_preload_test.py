@@ -14,6 +14,9 @@ HERE = Path(__file__).parent
 # One of each is enough: all of them make the same assertion.
 CASES = {"run_heap_test.py": "RunHeapTest.test_calloc_reads_zero_where_others_have_written",
          "run_mapping_test.py": "RunMappingTest.test_mappings_behave_and_are_given_back",
+         "run_process_test.py":
+             "RunProcessTest.test_threads_before_and_after_the_first_allocation",
+         "run_dma_test.py": "RunDmaTest.test_direct_writes_and_pipes_of_pages",
          "run_pattern_test.py": "RunPatternTest.test_four_times_the_budget"}
 if os.geteuid() == 0:  # else it skips itself
     CASES["run_as_user_test.py"] = \

@@ -128,6 +128,22 @@ Result<Mapping> map_space(int file, uint64_t length_bytes) {
     return mapping;
 }
 
+Result<UniqueFd> map_space_unread(int file, std::span<std::byte> space, int device_fd) {
+    CIUIC_TRY(UniqueFd uffd, open_userfault(device_fd));
+    CIUIC_TRY_STATUS(uffd_handshake(uffd.get(), shared_userfault_features()));
+    if (::mmap(space.data(), space.size(), PROT_NONE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, file,
+               0) == MAP_FAILED)
+        return os_refusal("mmap of the parent's memory", errno);
+    Status made = register_space(uffd.get(), space.data(), space.size(), true);
+    if (made && ::madvise(space.data(), space.size(), MADV_DONTFORK) != 0)
+        made = os_refusal("madvise(MADV_DONTFORK)", errno);
+    (void)::madvise(space.data(), space.size(), MADV_DONTDUMP);
+    if (made) return uffd;
+    (void)::mmap(space.data(), space.size(), PROT_NONE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    return made.error();
+}
+
 HostFeatures probe_host_features() {
     HostFeatures features;
     Result<UniqueFd> uffd = open_userfault(-1);

@@ -47,6 +47,12 @@ Result<Mapping> map_space(int file, uint64_t length_bytes);
 // The last part of it, for a file that has been mapped already.
 Status prepare_space(std::span<std::byte> space);
 
+// In a forked child: the parent's memory file in the place of `space`, not yet readable, registered
+// on the userfaultfd that it returns. Nothing can touch it before the pager answers for it, so that
+// no touch puts a zero page into the parent's memory. `device_fd` as for open_userfault().
+// Errors: unsupported, io; `space` cannot be touched then either.
+Result<UniqueFd> map_space_unread(int file, std::span<std::byte> space, int device_fd);
+
 // What this kernel has, and whether it gives it to this process.
 struct HostFeatures {
     bool userfault = false;      // a full-mode userfaultfd can be had; the rest is independent

@@ -20,6 +20,9 @@ namespace {
 // Messages read from one client before the next one's turn.
 constexpr size_t messages_per_turn = 16;
 
+// In the set of watched descriptors: a session's own, not one of its readers'.
+constexpr uint32_t no_reader = none_index;
+
 constexpr ChunkRef nobody{SessionIndex{none_index}, ChunkIndex{none_index}};
 
 int allocate(int file, int mode, uint64_t offset_bytes, uint64_t length_bytes) {
@@ -70,6 +73,22 @@ Status check_registered(int uffd, uint64_t address, uint64_t page_bytes) {
     }
 }
 
+// What can be said of a descriptor and an address before they are used.
+Status check_word(const UniqueFd& uffd, uint64_t base_address, uint64_t size_bytes) {
+    if (!uffd || !is_userfault(uffd.get()))
+        return Error{Errc::invalid, 0, "the client's descriptor is not a userfaultfd"};
+    if (base_address % (2 * MiB) != 0 || base_address + size_bytes < size_bytes)
+        return Error{Errc::invalid, 0, "the client's base address is not a multiple of 2 MiB"};
+    return make_nonblocking(uffd.get());
+}
+
+Status check_protectable(int uffd, uint64_t base_address, uint64_t size_bytes) {
+    const Status cleared = userfault::write_protect(uffd, base_address, size_bytes, false);
+    if (cleared) return {};
+    return Error{Errc::invalid, cleared.error().os_error,
+                 "the client did not register its space for write protection"};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SharedHostDevice>>
@@ -97,7 +116,8 @@ SharedHostDevice::create(const SharedHostOptions& options) {
 SharedHostDevice::SharedHostDevice(const SharedHostOptions& options, FrameFiles files,
                                    UniqueFd events)
     : files_(std::move(files)), features_(options.features), page_bytes_(files_.page_bytes()),
-      events_(std::move(events)), spaces_(options.sessions), users_(options.frames, nobody) {
+      events_(std::move(events)), spaces_(options.sessions), users_(options.frames, nobody),
+      whole_(options.frames, 0) {
     traits_.name = "host-shared";
     traits_.frame_kind = files_.name();
     traits_.frames = options.frames;
@@ -150,27 +170,59 @@ Status SharedHostDevice::attach(SessionIndex session, UniqueFd uffd, uint64_t cl
     Space& space = spaces_[session.value];
     CIUIC_CHECK(space.chunks > 0 && space.open_chunks == 0 && !space.uffd);
     const uint64_t size_bytes = space.mapping.size_bytes();
-    if (!uffd || !is_userfault(uffd.get()))
-        return Error{Errc::invalid, 0, "the client's descriptor is not a userfaultfd"};
-    if (client_base_address % (2 * MiB) != 0 || client_base_address + size_bytes < size_bytes)
-        return Error{Errc::invalid, 0, "the client's base address is not a multiple of 2 MiB"};
-    CIUIC_TRY_STATUS(make_nonblocking(uffd.get()));
+    CIUIC_TRY_STATUS(check_word(uffd, client_base_address, size_bytes));
     const uint64_t last_page = client_base_address + size_bytes - page_bytes_;
     CIUIC_TRY_STATUS(check_registered(uffd.get(), client_base_address, page_bytes_));
     CIUIC_TRY_STATUS(check_registered(uffd.get(), last_page, page_bytes_));
-    const Status cleared =
-        userfault::write_protect(uffd.get(), client_base_address, size_bytes, false);
-    if (!cleared.has_value())
-        return Error{Errc::invalid, cleared.error().os_error,
-                     "the client did not register its space for write protection"};
-    epoll_event interest{};
-    interest.events = EPOLLIN;
-    interest.data.u32 = session.value;
-    if (::epoll_ctl(events_.get(), EPOLL_CTL_ADD, uffd.get(), &interest) != 0)
-        return os_refusal("epoll_ctl", errno);
+    CIUIC_TRY_STATUS(check_protectable(uffd.get(), client_base_address, size_bytes));
+    CIUIC_TRY_STATUS(watch(uffd, session, no_reader));
     space.uffd = std::move(uffd);
     space.client_base = client_base_address;
+    space.readers = Readers(page_bytes_);
     return {};
+}
+
+Result<uint32_t> SharedHostDevice::add_reader(SessionIndex session, UniqueFd uffd,
+                                              uint64_t base_address) {
+    CIUIC_CHECK(session.value < spaces_.size());
+    Space& space = spaces_[session.value];
+    CIUIC_CHECK(space.uffd);
+    const uint64_t size_bytes = space.mapping.size_bytes();
+    CIUIC_TRY_STATUS(check_word(uffd, base_address, size_bytes));
+    // What else it has registered cannot be asked for without mapping something.
+    CIUIC_TRY_STATUS(check_protectable(uffd.get(), base_address, size_bytes));
+    CIUIC_TRY(const uint32_t reader, space.readers.add(std::move(uffd), base_address));
+    if (const Status watched = watch(space.readers.descriptor(reader), session, reader); !watched) {
+        space.readers.remove(reader);
+        return watched.error();
+    }
+    return reader;
+}
+
+void SharedHostDevice::remove_reader(SessionIndex session, uint32_t reader) {
+    Readers& readers = spaces_[session.value].readers;
+    CIUIC_CHECK(readers.has(reader));
+    unwatch(readers.uffd(reader));
+    readers.remove(reader);
+}
+
+bool SharedHostDevice::is_reader_alive(SessionIndex session, uint32_t reader) const {
+    const Readers& readers = spaces_[session.value].readers;
+    return readers.has(reader) && readers.is_alive(reader);
+}
+
+Status SharedHostDevice::watch(const UniqueFd& uffd, SessionIndex session, uint32_t reader) {
+    epoll_event interest{};
+    interest.events = EPOLLIN;
+    interest.data.u64 = uint64_t{reader} << 32 | session.value;
+    if (::epoll_ctl(events_.get(), EPOLL_CTL_ADD, uffd.get(), &interest) != 0)
+        return os_refusal("epoll_ctl", errno);
+    return {};
+}
+
+// Closing is not enough: the other process's copy would keep the descriptor in the set.
+void SharedHostDevice::unwatch(int uffd) {
+    ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, uffd, nullptr);
 }
 
 Result<std::span<std::byte>> SharedHostDevice::open(ChunkRef chunk, FrameIndex frame) {
@@ -205,12 +257,19 @@ Result<std::span<std::byte>> SharedHostDevice::open_part(ChunkRef chunk, FrameIn
 
 Status SharedHostDevice::reveal(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes,
                                 uint64_t length_bytes, bool writable) {
-    const Space& space = space_of(chunk, frame);
+    Space& space = space_of(chunk, frame);
     CIUIC_CHECK(offset_bytes % traits_.reveal_bytes == 0 &&
                 length_bytes % traits_.reveal_bytes == 0);
     CIUIC_CHECK(length_bytes > 0 && offset_bytes + length_bytes <= traits_.chunk_bytes);
-    return userfault::map_present(space.uffd.get(), client_address(space, chunk) + offset_bytes,
-                                  length_bytes, page_bytes_, writable || !traits_.sees_writes);
+    CIUIC_TRY_STATUS(userfault::map_present(
+        space.uffd.get(), client_address(space, chunk) + offset_bytes, length_bytes, page_bytes_,
+        writable || !traits_.sees_writes));
+    if (length_bytes == traits_.chunk_bytes) whole_[frame.value] = 1;
+    if (whole_[frame.value])
+        space.readers.show(offset_of(chunk), traits_.chunk_bytes);
+    else
+        space.readers.show(offset_of(chunk) + offset_bytes, length_bytes);
+    return {};
 }
 
 Status SharedHostDevice::allow_write(ChunkRef chunk, FrameIndex frame) {
@@ -227,26 +286,32 @@ Result<std::span<std::byte>> SharedHostDevice::conceal(ChunkRef chunk, FrameInde
 }
 
 Status SharedHostDevice::restore(ChunkRef chunk, FrameIndex frame, bool writable) {
-    const Space& space = space_of(chunk, frame);
+    Space& space = space_of(chunk, frame);
     const uint64_t address = client_address(space, chunk);
-    if (writable || !traits_.sees_writes)
-        return userfault::write_protect(space.uffd.get(), address, traits_.chunk_bytes, false);
-    return userfault::wake(space.uffd.get(), address, traits_.chunk_bytes);
+    CIUIC_TRY_STATUS(
+        writable || !traits_.sees_writes
+            ? userfault::write_protect(space.uffd.get(), address, traits_.chunk_bytes, false)
+            : userfault::wake(space.uffd.get(), address, traits_.chunk_bytes));
+    space.readers.show(offset_of(chunk), traits_.chunk_bytes);
+    return {};
 }
 
 void SharedHostDevice::close(ChunkRef chunk, FrameIndex frame) {
     Space& space = space_of(chunk, frame);
-    punch(space.file.get(), chunk.chunk.value * traits_.chunk_bytes, traits_.chunk_bytes);
+    punch(space.file.get(), offset_of(chunk), traits_.chunk_bytes);
     users_[frame.value] = nobody;
+    whole_[frame.value] = 0;
     --space.open_chunks;
     // A client that is gone has no protection left to clear and nobody to wake.
     const uint64_t address = client_address(space, chunk);
     (void)userfault::write_protect(space.uffd.get(), address, traits_.chunk_bytes, false);
     (void)userfault::wake(space.uffd.get(), address, traits_.chunk_bytes);
+    space.readers.retry(offset_of(chunk), traits_.chunk_bytes);
 }
 
 Status SharedHostDevice::poison(ChunkRef chunk) {
-    const Space& space = space_of(chunk);
+    Space& space = space_of(chunk);
+    space.readers.poison(offset_of(chunk), traits_.chunk_bytes);
     if (!features_.poison) return Error{Errc::unsupported, 0, "UFFDIO_POISON needs Linux 6.6"};
     const uint64_t address = client_address(space, chunk);
     return userfault::poison(space.uffd.get(), address, traits_.chunk_bytes, page_bytes_);
@@ -257,8 +322,8 @@ void SharedHostDevice::detach(SessionIndex session) {
     Space& space = spaces_[session.value];
     CIUIC_CHECK(space.open_chunks == 0);
     if (space.chunks == 0) return;
-    // The client's copy would keep the descriptor in the set.
-    if (space.uffd) ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, space.uffd.get(), nullptr);
+    if (space.uffd) unwatch(space.uffd.get());
+    space.readers.for_each([this](int uffd) { unwatch(uffd); });
     // The client may hold the file open, and may have put pages into it.
     punch(space.file.get(), 0, space.mapping.size_bytes());
     space = Space{};
@@ -267,24 +332,38 @@ void SharedHostDevice::detach(SessionIndex session) {
 size_t SharedHostDevice::drain(std::span<DeviceEvent> events) {
     size_t count = 0;
     while (count < events.size()) {
-        // No more sessions than events: each that is returned gets a turn, and the kernel puts
+        // No more sources than events: each that is returned gets a turn, and the kernel puts
         // it behind the others, so that nobody is starved.
         epoll_event ready[messages_per_turn];
         const size_t room = std::min(events.size() - count, std::size(ready));
-        const int sessions = ::epoll_wait(events_.get(), ready, static_cast<int>(room), 0);
-        if (sessions <= 0) break;
+        const int sources = ::epoll_wait(events_.get(), ready, static_cast<int>(room), 0);
+        if (sources <= 0) break;
         const size_t before = count;
-        for (int i = 0; i < sessions; ++i) {
-            const size_t share = (events.size() - count) / static_cast<size_t>(sessions - i);
-            const SessionIndex session{ready[i].data.u32};
-            // The client shares the descriptor's flags; while it is blocking, epoll says error.
-            if (ready[i].events & EPOLLERR)
-                (void)make_nonblocking(spaces_[session.value].uffd.get());
-            count += drain_session(session, events.subspan(count, share));
+        for (int i = 0; i < sources; ++i) {
+            const size_t share = (events.size() - count) / static_cast<size_t>(sources - i);
+            const SessionIndex session{static_cast<uint32_t>(ready[i].data.u64)};
+            const auto reader = static_cast<uint32_t>(ready[i].data.u64 >> 32);
+            if (ready[i].events & EPOLLERR) keep_nonblocking(session, reader);
+            const auto part = events.subspan(count, share);
+            count += reader == no_reader ? drain_session(session, part)
+                                         : drain_reader(session, reader, part);
         }
         if (count == before) break;
     }
     return count;
+}
+
+// The client shares the descriptor's flags; while it is blocking, epoll says error.
+void SharedHostDevice::keep_nonblocking(SessionIndex session, uint32_t reader) {
+    const Space& space = spaces_[session.value];
+    (void)make_nonblocking(reader == no_reader ? space.uffd.get() : space.readers.uffd(reader));
+}
+
+DeviceEvent SharedHostDevice::event_at(SessionIndex session, uint64_t offset_bytes) const {
+    DeviceEvent event;
+    event.chunk = {session, ChunkIndex{static_cast<uint32_t>(offset_bytes / traits_.chunk_bytes)}};
+    event.offset_bytes = offset_bytes % traits_.chunk_bytes;
+    return event;
 }
 
 size_t SharedHostDevice::drain_session(SessionIndex session, std::span<DeviceEvent> events) {
@@ -301,13 +380,25 @@ size_t SharedHostDevice::drain_session(SessionIndex session, std::span<DeviceEve
         const uint64_t offset_bytes = message.arg.pagefault.address - space.client_base;
         if (offset_bytes >= space.mapping.size_bytes()) continue;
         const uint64_t flags = message.arg.pagefault.flags;
-        DeviceEvent& event = events[count++];
+        DeviceEvent& event = events[count++] = event_at(session, offset_bytes);
         event.kind =
             (flags & UFFD_PAGEFAULT_FLAG_WP) ? DeviceEventKind::write : DeviceEventKind::missing;
         event.is_write = (flags & (UFFD_PAGEFAULT_FLAG_WRITE | UFFD_PAGEFAULT_FLAG_WP)) != 0;
-        event.chunk = {session,
-                       ChunkIndex{static_cast<uint32_t>(offset_bytes / traits_.chunk_bytes)}};
-        event.offset_bytes = offset_bytes % traits_.chunk_bytes;
+    }
+    return count;
+}
+
+size_t SharedHostDevice::drain_reader(SessionIndex session, uint32_t reader,
+                                      std::span<DeviceEvent> events) {
+    Space& space = spaces_[session.value];
+    uffd_msg messages[messages_per_turn];
+    const size_t wanted = std::min(events.size(), std::size(messages));
+    const size_t got = userfault::read_messages(space.readers.uffd(reader), {messages, wanted});
+    size_t count = 0;
+    for (const uffd_msg& message : std::span(messages, got)) {
+        const auto offset_bytes =
+            space.readers.on_message(reader, message, space.mapping.size_bytes());
+        if (offset_bytes) events[count++] = event_at(session, *offset_bytes);
     }
     return count;
 }

@@ -21,13 +21,15 @@
 // A page leaves the file before its write protection goes, so no write falls between the copy
 // that was taken of a concealed chunk and its end.
 //
+// Forked children of the client may read the space through mappings of their own (readers).
+//
 // A hostile client can hurt only its own session, with two exceptions that the owner must know:
 // it can fill its file behind the daemon's back (open() then says no_memory to others), and where
 // sealed() is false it can truncate its file, after which the daemon's touch of that mapping
 // raises SIGBUS.
 //
 // Not here: who may connect and what is sent to whom (daemon/), what the client does (client_side).
-// Threads: one, the engine's; make_space() and attach() on that thread too.
+// Threads: one, the engine's; what is not of Device on that thread too.
 #pragma once
 
 #include "base/mapping.hpp"
@@ -36,6 +38,7 @@
 #include "device/device.hpp"
 #include "device/host/client_side.hpp"
 #include "device/host/frame_files.hpp"
+#include "device/host/readers.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -69,6 +72,14 @@ public:
     // Errors: invalid (not such a descriptor, misaligned, not registered), disconnected, io.
     Status attach(SessionIndex session, UniqueFd uffd, uint64_t client_base_address);
 
+    // A forked child of the attached client has mapped the space at `base_address` to read it, and
+    // registered it on `uffd`: its word, which is checked. detach() forgets the readers.
+    // Errors: as for attach(), no_memory (too many).
+    Result<uint32_t> add_reader(SessionIndex session, UniqueFd uffd, uint64_t base_address);
+    void remove_reader(SessionIndex session, uint32_t reader);
+    // False: it has ended, or runs another program.
+    bool is_reader_alive(SessionIndex session, uint32_t reader) const;
+
     // Readable while drain() would return something, for all sessions together.
     int event_fd() const { return events_.get(); }
 
@@ -99,6 +110,7 @@ private:
         uint64_t client_base = 0;
         uint32_t chunks = 0;  // 0: there is no such session
         uint32_t open_chunks = 0;
+        Readers readers;
     };
 
     SharedHostDevice(const SharedHostOptions& options, FrameFiles files, UniqueFd events);
@@ -106,7 +118,13 @@ private:
     Space& space_of(ChunkRef chunk, FrameIndex frame);
     uint64_t client_address(const Space& space, ChunkRef chunk) const;
     std::span<std::byte> bytes_of(const Space& space, ChunkRef chunk) const;
+    uint64_t offset_of(ChunkRef chunk) const { return chunk.chunk.value * traits_.chunk_bytes; }
+    Status watch(const UniqueFd& uffd, SessionIndex session, uint32_t reader);
+    void unwatch(int uffd);
+    void keep_nonblocking(SessionIndex session, uint32_t reader);
+    DeviceEvent event_at(SessionIndex session, uint64_t offset_bytes) const;
     size_t drain_session(SessionIndex session, std::span<DeviceEvent> events);
+    size_t drain_reader(SessionIndex session, uint32_t reader, std::span<DeviceEvent> events);
 
     FrameFiles files_;
     DeviceTraits traits_;
@@ -115,6 +133,7 @@ private:
     UniqueFd events_;          // epoll over every attached userfaultfd
     std::vector<Space> spaces_;
     std::vector<ChunkRef> users_;  // by frame; its chunk, to catch a frame given twice
+    std::vector<uint8_t> whole_;   // by frame; not 0: all of it is shown to the client
 };
 
 }  // namespace ciuic

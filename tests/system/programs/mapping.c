@@ -116,6 +116,36 @@ static void test_protection(void) {
     }
 }
 
+// What is locked may not go to the disk: where that cannot be promised, it is not.
+static void test_locks(void) {
+    char* memory = map_private(8 * MIB);
+    stamp(memory, 0, 8 * MIB, 4);
+    const int managed = mlock(memory, MIB) != 0;
+    if (managed) REQUIRE(errno == ENOMEM);
+    const int second = mlock2(memory + 2 * MIB, 4096, MLOCK_ONFAULT);
+    REQUIRE(managed ? second == -1 && errno == ENOMEM : second == 0);
+    REQUIRE(munlock(memory, 8 * MIB) == 0);
+    char* small = map_private(4096);
+    REQUIRE(mlock(small, 4096) == 0 && munlock(small, 4096) == 0);
+    REQUIRE(munmap(small, 4096) == 0);
+    REQUIRE(munlockall() == 0);
+    REQUIRE(is_stamped(memory, 0, 8 * MIB, 4));
+    REQUIRE(munmap(memory, 8 * MIB) == 0);
+}
+
+// To ask which pages are in memory brings none in and changes none; what has just been used is.
+static void test_mincore(void) {
+    static unsigned char pages[16 * 256];
+    char* memory = map_private(16 * MIB);
+    stamp(memory, 0, 16 * MIB, 5);
+    REQUIRE(is_stamped(memory, 0, 4096, 5));
+    REQUIRE(mincore(memory, 16 * MIB, pages) == 0 && (pages[0] & 1));
+    REQUIRE(mincore(memory + 1, 4096, pages) == -1 && errno == EINVAL);
+    REQUIRE(is_stamped(memory, 0, 16 * MIB, 5));
+    REQUIRE(msync(memory, 16 * MIB, MS_SYNC) == 0);
+    REQUIRE(munmap(memory, 16 * MIB) == 0);
+}
+
 static void test_fixed(void) {
     char* memory = map_private(8 * MIB);
     stamp(memory, 0, 8 * MIB, 3);
@@ -147,6 +177,8 @@ int main(void) {
     test_advice();
     test_remap();
     test_protection();
+    test_locks();
+    test_mincore();
     test_fixed();
     test_left_to_the_system();
     puts("ok");

@@ -69,7 +69,7 @@ public:
     EngineSegment& engine_segment() override { return engine_; }
     ClientSegment& client_segment() override { return client_; }
     bool is_alive() const override { return alive_; }
-    void close_inherited() override {}
+    void leave_to_parent() override {}
 
     static constexpr uint64_t chunk_bytes = 2 * MiB;
 

@@ -107,8 +107,17 @@ public:
         if (client_base_address % chunk_bytes != 0) return Error{Errc::invalid, 0, "misaligned"};
         return {};
     }
+    Result<uint32_t> add_reader(SessionIndex, UniqueFd, uint64_t base_address) override {
+        if (base_address % chunk_bytes != 0) return Error{Errc::invalid, 0, "misaligned"};
+        return readers_added++;
+    }
+    void remove_reader(SessionIndex, uint32_t) override { ++readers_removed; }
+    bool is_reader_alive(SessionIndex, uint32_t) const override { return readers_are_alive; }
 
     bool refuse_space = false;
+    uint32_t readers_added = 0;
+    uint32_t readers_removed = 0;
+    bool readers_are_alive = true;
 
 private:
     UniqueFd file_;

@@ -77,7 +77,7 @@ TEST_F(ServerTest, RefusesBadHellos) {
     send_raw(foreign, "GET / HTTP/1.1\r\n\r\n", 18);
     expect_refused(foreign, Errc::invalid);
     Client future = connect();
-    hello.header.version = 2;
+    hello.header.version = 99;
     send_raw(future, &hello, sizeof hello);
     expect_refused(future, Errc::version);
     Client eager = connect();

@@ -39,6 +39,7 @@ TEST(Wire, EveryMessageStartsWithMagicAndVersion) {
     EXPECT_EQ(hello.header.size_bytes, 56u);
     EXPECT_EQ(hello.header.kind, MessageKind::hello);
     EXPECT_EQ(Ready{}.header.size_bytes, 24u);
+    EXPECT_EQ(Attach{}.header.size_bytes, 24u);
 }
 
 }  // namespace
