@@ -76,6 +76,11 @@ void MemoryBacking::map_file(const std::string& directory) {
     if (errno != 0) fail("laying the file out");
     mapping_ = map(length_bytes_, MAP_SHARED, file.get());
     bytes_ = mapping_.bytes();
+    is_file_ = true;
+}
+
+void MemoryBacking::expect_order(int advice) {
+    if (is_file_ && ::madvise(bytes_.data(), bytes_.size(), advice) != 0) fail("madvise");
 }
 
 void MemoryBacking::open_session(const BackingOptions& options) {

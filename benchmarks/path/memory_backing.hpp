@@ -43,6 +43,10 @@ public:
     // All zeros where the kernel keeps the memory.
     ciuic_statistics statistics() const;
 
+    // How the pages of a file will be gone through, which the kernel's page cache can be told:
+    // MADV_SEQUENTIAL, MADV_RANDOM or MADV_NORMAL. Nothing on other memory.
+    void expect_order(int advice);
+
     // Whether a touch between the two calls waited for the disk, or, on Ciuic's memory, met a page
     // that was not shown. The kernel counts what it read for a thread; a page that Ciuic has to
     // show is absent from the page tables.
@@ -59,6 +63,7 @@ private:
     ciuic_session* session_ = nullptr;
     std::span<std::byte> bytes_;
     uint64_t length_bytes_ = 0;
+    bool is_file_ = false;
     bool was_absent_ = false;
     long major_faults_ = 0;
 };

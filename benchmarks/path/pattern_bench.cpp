@@ -23,6 +23,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -244,6 +245,9 @@ Json Bench::run(const Command& command) {
         filled_ = true;
     }
     Figures figures;
+    memory_.expect_order(command.pattern == "sequential" ? MADV_SEQUENTIAL
+                         : command.pattern == "touch"    ? MADV_RANDOM
+                                                         : MADV_NORMAL);
     const ciuic_statistics before = memory_.statistics();
     rusage used_before{};
     getrusage(RUSAGE_SELF, &used_before);
