@@ -66,12 +66,29 @@ bool Server::turn(Nanos wait_max) {
     if (more) {
         // Signals, deaths and new clients are looked at now and then.
         if (++busy_turns_ % busy_turns_per_look == 0) wait({0});
-    } else if (fall_asleep()) {
-        wait(wait_bound(wait_max));
     } else {
-        wait({0});
+        rest(wait_bound(wait_max));
     }
     return true;
+}
+
+// Nothing is left to do: looks for the next event for a while, then sleeps until it comes.
+void Server::rest(Nanos wait_max) {
+    const Nanos began = ports_.clock.now();
+    if (!poll(std::min(wait_max, poll_.window()))) wait(fall_asleep() ? wait_max : Nanos{0});
+    poll_.came_after(ports_.clock.now() - began);
+}
+
+// True: something came, and nobody had to wake this thread. Clients that are awake do not ring.
+bool Server::poll(Nanos wait_max) {
+    const auto has_requests = [this](uint32_t slot) {
+        const ClientSession& session = *slots_[slot].session;
+        return session.state() == ClientSession::State::running && session.has_requests();
+    };
+    const Nanos began = ports_.clock.now();
+    while (ports_.clock.now() - began < wait_max)
+        if (std::any_of(awake_.begin(), awake_.end(), has_requests) || wait({0})) return true;
+    return false;
 }
 
 bool Server::drain_requests() {

@@ -11,6 +11,7 @@
 // Threads: one, the caller's of turn().
 #pragma once
 
+#include "base/poll_window.hpp"
 #include "daemon/session.hpp"
 #include "daemon/spaces.hpp"
 #include "engine/engine.hpp"
@@ -93,7 +94,7 @@ private:
     void unwatch(int fd);
 
     // events
-    void wait(Nanos wait_max);
+    bool wait(Nanos wait_max);
     void handle(uint64_t tag);
     void accept_some();
     void suspend_accept();
@@ -108,7 +109,9 @@ private:
     void publish_statistics();
     void remember_closing();
     void reap();
+    bool poll(Nanos wait_max);
     bool fall_asleep();
+    void rest(Nanos wait_max);
     Nanos wait_bound(Nanos wait_max) const;
     bool is_finished() const;
 
@@ -138,6 +141,7 @@ private:
     uint32_t running_ = 0;
     uint32_t closing_ = 0;
     uint32_t busy_turns_ = 0;
+    PollWindow poll_{limits::poll_shortest, limits::poll_longest};
     bool statistics_stale_ = false;
     bool stopping_ = false;
 };

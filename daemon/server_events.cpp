@@ -44,7 +44,8 @@ void Server::unwatch(int fd) {
     if (fd >= 0) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
 
-void Server::wait(Nanos wait_max) {
+// False: nothing came.
+bool Server::wait(Nanos wait_max) {
     std::array<epoll_event, events_per_wait> events;
     const timespec timeout{wait_max.value / 1'000'000'000, wait_max.value % 1'000'000'000};
     const int count =
@@ -54,6 +55,7 @@ void Server::wait(Nanos wait_max) {
     if (count > 0) statistics_stale_ = true;
     reap();
     if (accept_again_ > Nanos{0} && ports_.clock.now() >= accept_again_) resume_accept();
+    return count > 0;
 }
 
 void Server::handle(uint64_t tag) {
