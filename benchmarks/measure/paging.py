@@ -14,7 +14,7 @@ from .limits import MemoryLimit, SwapFile
 from .machine import MIB
 from .programs import Bench, Daemon
 
-RESERVE_MIB = 24
+RESERVE_MIB = 8
 BLOCK_BYTES = 64 << 10
 ASLEEP = "polls for 200 us at most, then sleeps in epoll"
 
