@@ -14,7 +14,7 @@ from .limits import MemoryLimit, SwapFile
 from .machine import MIB
 from .programs import Bench, Daemon
 
-RESERVE_MIB = 8
+RESERVE_MIB = 16  # beside frames of hugetlbfs, 8 MiB leave no room for the programs' own code
 BLOCK_BYTES = 64 << 10
 ASLEEP = "polls for 200 us at most, then sleeps in epoll"
 

@@ -69,6 +69,9 @@ class Daemon:
         """The daemon's report."""
         self.process.terminate()
         self.process.communicate()
+        if self.process.returncode != 0:
+            self.folder.cleanup()
+            raise RuntimeError(f"ciuic-swapd ended with {self.process.returncode}")
         with open(self.report_file, encoding="utf-8") as file:
             report = json.load(file)
         self.folder.cleanup()
