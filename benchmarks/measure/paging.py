@@ -15,6 +15,7 @@ from .machine import MIB
 from .programs import Bench, Daemon
 
 RESERVE_MIB = 16  # beside frames of hugetlbfs, 8 MiB leave no room for the programs' own code
+FIO_PAGES = 24  # huge pages for fio's buffers
 BLOCK_BYTES = 64 << 10
 ASLEEP = "polls for 200 us at most, then sleeps in epoll"
 
@@ -73,6 +74,8 @@ class Running:
             self.disk = machine.Disk(options.store)
             if row == SWAP:
                 stack.enter_context(SwapFile(options.store, 2 * sizes.region_mib))
+            if row.frames == "hugetlb":  # again: they are everybody's, and others give them back
+                stack.enter_context(machine.huge_pages(sizes.budget_mib // 2 + FIO_PAGES))
             self.limit = stack.enter_context(MemoryLimit(
                 row.backing, sizes.limit_bytes(row), swap=row == SWAP))
             place = ["--store", options.store]
@@ -143,7 +146,8 @@ def objections(row, figures):
     ciuic = figures["ciuic"]
     if figures["paged_in"] == 0:
         found.append("nothing was read back")
-    if figures["evicted"] == 0:
+    # A few touches may find what is free.
+    if figures["evicted"] == 0 and figures["pattern"] != "touch":
         found.append("nothing was evicted")
     if figures["disk_read"] < figures["paged_in"] / 2:
         found.append("the disk was read less than that")
