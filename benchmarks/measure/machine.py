@@ -25,12 +25,15 @@ def read(path, otherwise=""):
 
 @contextlib.contextmanager
 def huge_pages(wanted):
-    """At least `wanted` huge pages, for a while."""
+    """At least `wanted` huge pages beside those in use, for a while; how many there are."""
     before = int(HUGE_PAGES.read_text())
-    if before < wanted:
-        HUGE_PAGES.write_text(str(wanted))
+    pages = dict(line.split()[:2] for line in read("/proc/meminfo").splitlines())
+    used = (int(pages["HugePages_Total:"]) - int(pages["HugePages_Free:"]) +
+            int(pages["HugePages_Rsvd:"]))
+    if before < used + wanted:
+        HUGE_PAGES.write_text(str(used + wanted))
     try:
-        yield int(HUGE_PAGES.read_text())
+        yield int(HUGE_PAGES.read_text()) - used
     finally:
         HUGE_PAGES.write_text(str(before))
 
