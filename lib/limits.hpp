@@ -94,6 +94,12 @@ inline constexpr uint32_t waiters_per_session_max = 64;
 inline constexpr uint32_t ring_entries = 256;
 static_assert(is_power_of_two(ring_entries) && ring_entries >= waiters_per_session_max);
 
+// How long an engine's thread looks for its next event before it sleeps, at most: a 64 KiB read
+// (74-130 us), a hash of 2 MiB (65 us) and a program's next touch come within it, a 2 MiB read
+// (717 us) does not.
+inline constexpr Nanos poll_shortest{25'000};
+inline constexpr Nanos poll_longest{200'000};
+
 // Deadlines. None is reached in normal work; each turns an endless wait into a loud failure.
 inline constexpr Nanos io_deadline{30'000'000'000};        // one disk request
 inline constexpr Nanos frame_deadline{60'000'000'000};     // a fault that waits for a frame

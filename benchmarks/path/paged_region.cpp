@@ -9,16 +9,12 @@
 
 namespace ciuic::bench {
 
-namespace {
-
 void require(ciuic_status status, const char* what) {
     if (status == CIUIC_OK) return;
     std::fprintf(stderr, "%s: %s: %s: %s\n", program_invocation_short_name, what,
                  ciuic_status_text(status), ciuic_last_error_text());
     std::exit(status == CIUIC_E_UNSUPPORTED ? 77 : 1);
 }
-
-}  // namespace
 
 double seconds_now() {
     timespec time{};

@@ -51,4 +51,7 @@ private:
 
 double seconds_now();
 
+// Ends the program, with a line, unless the call succeeded.
+void require(ciuic_status status, const char* what);
+
 }  // namespace ciuic::bench

@@ -117,7 +117,10 @@ void* Embedded::run(void* self) {
         more |= embedded.engine_->tick();
         if (embedded.closed_) break;
         embedded.publish();
-        if (!more) embedded.sleep();
+        if (more) continue;
+        const Nanos began = embedded.clock_.now();
+        if (!embedded.poll()) embedded.sleep();
+        embedded.poll_.came_after(embedded.clock_.now() - began);
     }
     return nullptr;
 }
@@ -149,6 +152,17 @@ void Embedded::reply(uint64_t ticket, Errc result) {
     slot.result.store(static_cast<uint32_t>(result), std::memory_order_relaxed);
     slot.sequence.store(static_cast<uint32_t>(ticket), std::memory_order_release);
     futex_wake_all(slot.sequence);
+}
+
+// True: there is something to do, and nobody had to wake this thread.
+bool Embedded::poll() {
+    const Nanos began = clock_.now();
+    epoll_event event;
+    while (clock_.now() - began < poll_.window())
+        if (!requests_->is_empty() || stopping_.load() ||
+            ::epoll_wait(events_.get(), &event, 1, 0) != 0)
+            return true;
+    return false;
 }
 
 // As protocol/request_ring.hpp says: announced, then looked once more.

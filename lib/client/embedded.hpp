@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/poll_window.hpp"
 #include "base/service_thread.hpp"
 #include "client/connection.hpp"
 #include "engine/engine.hpp"
@@ -64,6 +65,7 @@ private:
     void start(const wire::Request& request);
     void reply(uint64_t ticket, Errc result);
     void publish();
+    bool poll();
     void sleep();
     void completed(SessionIndex session, uint64_t ticket, Errc result) override;
     void closed(SessionIndex session) override;
@@ -81,6 +83,7 @@ private:
     UniqueFd doorbell_;
     UniqueFd events_;  // epoll over everything that wakes the engine
     SessionIndex session_;
+    PollWindow poll_{limits::poll_shortest, limits::poll_longest};
     std::atomic<bool> stopping_{false};
     bool closed_ = false;
     ServiceThread thread_;
