@@ -53,7 +53,7 @@ private:
 class ReadersTest : public testing::Test {
 protected:
     void SetUp() override {
-        if (const std::string refusal = userfault_refusal(); !refusal.empty())
+        if (const std::string refusal = userfault_refusal(HostRung::protects); !refusal.empty())
             GTEST_SKIP() << refusal;
         auto created = SharedHostDevice::create({.frames = 4,
                                                  .chunk_bytes = chunk_bytes,
