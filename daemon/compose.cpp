@@ -50,6 +50,11 @@ public:
     Status attach(SessionIndex session, UniqueFd uffd, uint64_t client_base_address) override {
         return device_.attach(session, std::move(uffd), client_base_address);
     }
+    std::optional<SpaceBreach> next_breach() override {
+        const auto breach = device_.next_breach();
+        if (!breach) return std::nullopt;
+        return SpaceBreach{breach->session, breach->what};
+    }
 
 private:
     SharedHostDevice& device_;

@@ -59,6 +59,7 @@ bool Server::turn(Nanos wait_max) {
     remember_closing();
     more = engine_.tick() || more;
     statistics_stale_ = statistics_stale_ || more;
+    end_breaches();
     reap();
     expire_handshakes();
     publish_statistics();
@@ -87,6 +88,18 @@ bool Server::drain_requests() {
             more = more || *taken;
     }
     return more;
+}
+
+// What clients did to their memory, as the device and the engine came upon it.
+void Server::end_breaches() {
+    while (const std::optional<SpaceBreach> breach = ports_.spaces.next_breach()) {
+        const Error violation{Errc::invalid, 0, breach->what};
+        for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
+            const ClientSession* session = slots_[slot].session.get();
+            if (session && session->index() == breach->session && !session->has_ended())
+                end_session(slot, &violation);
+        }
+    }
 }
 
 // From now on clients ring the doorbell (request_ring.hpp says why none is missed). False: one has

@@ -104,6 +104,7 @@ private:
 
     // the rest of a turn
     bool drain_requests();
+    void end_breaches();
     void expire_handshakes();
     void publish_statistics();
     void remember_closing();

@@ -70,8 +70,7 @@ void Server::handle(uint64_t tag) {
     // An earlier event of the same batch may have ended the session.
     Slot& entry = slots_[slot];
     if (!entry.session || (tag >> 32 & 0xffffffu) != (entry.life & 0xffffffu)) return;
-    const ClientSession::State state = entry.session->state();
-    if (state == ClientSession::State::closing || state == ClientSession::State::gone) return;
+    if (entry.session->has_ended()) return;
     if (source == Source::pidfd)
         end_session(slot, nullptr);
     else if (source == Source::socket)

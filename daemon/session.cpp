@@ -233,7 +233,7 @@ SessionSummary ClientSession::summary() const {
 }
 
 void ClientSession::end(Engine& engine) {
-    if (state_ == State::closing || state_ == State::gone) return;
+    if (has_ended()) return;
     socket_.reset();
     pidfd_.reset();
     doorbell_.reset();

@@ -12,8 +12,15 @@
 #include "base/units.hpp"
 
 #include <cstdint>
+#include <optional>
 
 namespace ciuic {
+
+// What a session's client did to its memory file that none may do.
+struct SpaceBreach {
+    SessionIndex session;
+    const char* what = "";
+};
 
 class Spaces {
 public:
@@ -26,6 +33,9 @@ public:
     // The client has mapped the file at `client_base_address` and registered it on `uffd`: its own
     // words, which are checked here. Errors: invalid, unsupported, disconnected, io.
     virtual Status attach(SessionIndex session, UniqueFd uffd, uint64_t client_base_address) = 0;
+
+    // Looked at in every turn. A session is named once.
+    virtual std::optional<SpaceBreach> next_breach() = 0;
 };
 
 }  // namespace ciuic

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,9 +32,9 @@ int allocate(int file, int mode, uint64_t offset_bytes, uint64_t length_bytes) {
     }
 }
 
-void punch(int file, uint64_t offset_bytes, uint64_t length_bytes) {
+bool punch(int file, uint64_t offset_bytes, uint64_t length_bytes) {
     constexpr int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-    CIUIC_CHECK(allocate(file, mode, offset_bytes, length_bytes) == 0);
+    return allocate(file, mode, offset_bytes, length_bytes) == 0;
 }
 
 // Any other descriptor could block in ioctl() or read() for as long as its maker likes.
@@ -96,7 +97,7 @@ SharedHostDevice::create(const SharedHostOptions& options) {
 SharedHostDevice::SharedHostDevice(const SharedHostOptions& options, FrameFiles files,
                                    UniqueFd events)
     : files_(std::move(files)), page_bytes_(files_.page_bytes()), events_(std::move(events)),
-      spaces_(options.sessions), users_(options.frames, nobody) {
+      spaces_(options.sessions), users_(options.frames, nobody), bus_hits_(GuardedRange::hits()) {
     traits_.name = "host-shared";
     traits_.frame_kind = files_.name();
     traits_.frames = options.frames;
@@ -136,6 +137,7 @@ Result<int> SharedHostDevice::make_space(SessionIndex session, uint32_t chunks) 
     const uint64_t size_bytes = chunks * traits_.chunk_bytes;
     CIUIC_TRY(UniqueFd file, files_.make_file(size_bytes));
     CIUIC_TRY(space.mapping, map_space(file.get(), size_bytes));
+    CIUIC_TRY(space.guard, GuardedRange::watch(space.mapping.bytes(), traits_.chunk_bytes));
     space.file = std::move(file);
     space.chunks = chunks;
     return space.file.get();
@@ -174,14 +176,17 @@ Result<std::span<std::byte>> SharedHostDevice::open(ChunkRef chunk, FrameIndex f
     Space& space = space_of(chunk);
     const std::span<std::byte> bytes = bytes_of(space, chunk);
     const uint64_t offset_bytes = chunk.chunk.value * traits_.chunk_bytes;
+    // Before the allocation, which may grow the file.
+    if (!check_size(space)) return Error{Errc::disconnected, 0, space.breach};
     // First the pages, then this process's view of them: neither a read from disk nor a touch
     // finds memory missing, so a lack of it is an error code here and no SIGBUS anywhere.
     int refused = allocate(space.file.get(), 0, offset_bytes, bytes.size());
     if (refused == 0 && ::madvise(bytes.data(), bytes.size(), MADV_POPULATE_WRITE) != 0)
         refused = errno;
     if (refused != 0) {
-        punch(space.file.get(), offset_bytes, bytes.size());
+        give_back(space, offset_bytes, bytes.size());
         const bool memory = refused == ENOSPC || refused == ENOMEM || refused == EFAULT;
+        if (memory) accuse_thieves();
         return Error{memory ? Errc::no_memory : Errc::io, refused, "allocating a frame"};
     }
     users_[frame.value] = chunk;
@@ -191,12 +196,16 @@ Result<std::span<std::byte>> SharedHostDevice::open(ChunkRef chunk, FrameIndex f
 
 Status SharedHostDevice::reveal(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes,
                                 uint64_t length_bytes, bool writable) {
-    const Space& space = space_of(chunk, frame);
+    Space& space = space_of(chunk, frame);
     CIUIC_CHECK(offset_bytes % traits_.reveal_bytes == 0 &&
                 length_bytes % traits_.reveal_bytes == 0);
     CIUIC_CHECK(length_bytes > 0 && offset_bytes + length_bytes <= traits_.chunk_bytes);
-    return userfault::map_present(space.uffd.get(), client_address(space, chunk) + offset_bytes,
-                                  length_bytes, page_bytes_, writable);
+    const Status shown =
+        userfault::map_present(space.uffd.get(), client_address(space, chunk) + offset_bytes,
+                               length_bytes, page_bytes_, writable);
+    if (shown.error().os_error == EFAULT)
+        note_breach(space, "it took pages out of its memory file");
+    return shown;
 }
 
 Status SharedHostDevice::allow_write(ChunkRef chunk, FrameIndex frame) {
@@ -222,7 +231,8 @@ Status SharedHostDevice::restore(ChunkRef chunk, FrameIndex frame, bool writable
 
 void SharedHostDevice::close(ChunkRef chunk, FrameIndex frame) {
     Space& space = space_of(chunk, frame);
-    punch(space.file.get(), chunk.chunk.value * traits_.chunk_bytes, traits_.chunk_bytes);
+    (void)check_size(space);
+    give_back(space, chunk.chunk.value * traits_.chunk_bytes, traits_.chunk_bytes);
     users_[frame.value] = nobody;
     --space.open_chunks;
     // A client that is gone has no protection left to clear and nobody to wake.
@@ -245,8 +255,60 @@ void SharedHostDevice::detach(SessionIndex session) {
     // The client's copy would keep the descriptor in the set.
     if (space.uffd) ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, space.uffd.get(), nullptr);
     // The client may hold the file open, and may have put pages into it.
-    punch(space.file.get(), 0, space.mapping.size_bytes());
+    (void)punch(space.file.get(), 0, space.mapping.size_bytes());
+    if (space.breach && !space.breach_told) --breaches_untold_;
+    space.guard.reset();
     space = Space{};
+}
+
+void SharedHostDevice::note_breach(Space& space, const char* what) {
+    if (space.breach) return;
+    space.breach = what;
+    ++breaches_untold_;
+}
+
+// False: the client has changed its file's size.
+bool SharedHostDevice::check_size(Space& space) {
+    struct stat status {};
+    if (::fstat(space.file.get(), &status) != 0 ||
+        static_cast<uint64_t>(status.st_size) != space.mapping.size_bytes())
+        note_breach(space, "it changed the size of its memory file");
+    return space.breach == nullptr;
+}
+
+// There is no memory: whose file holds more than it was given? A client's touch waits and its
+// chunks are counted, so nothing but its own hand fills it.
+void SharedHostDevice::accuse_thieves() {
+    for (Space& space : spaces_) {
+        struct stat status {};
+        if (space.chunks == 0 || ::fstat(space.file.get(), &status) != 0) continue;
+        // Where the machine gives huge pages unasked, the last one is larger than a small chunk.
+        const uint64_t unit_bytes = std::max(traits_.chunk_bytes, 2 * MiB);
+        if (static_cast<uint64_t>(status.st_blocks) * 512 > space.open_chunks * unit_bytes)
+            note_breach(space, "it filled its memory file behind the daemon's back");
+    }
+}
+
+void SharedHostDevice::give_back(Space& space, uint64_t offset_bytes, uint64_t length_bytes) {
+    if (!punch(space.file.get(), offset_bytes, length_bytes))
+        note_breach(space, "its memory file cannot be emptied");
+}
+
+std::optional<SharedHostDevice::Breach> SharedHostDevice::next_breach() {
+    if (const uint32_t hits = GuardedRange::hits(); hits != bus_hits_) {
+        bus_hits_ = hits;
+        for (Space& space : spaces_)
+            if (space.guard.was_hit()) note_breach(space, "it took memory from under the daemon");
+    }
+    if (breaches_untold_ == 0) return std::nullopt;
+    for (uint32_t index = 0; index < spaces_.size(); ++index) {
+        Space& space = spaces_[index];
+        if (!space.breach || space.breach_told) continue;
+        space.breach_told = true;
+        --breaches_untold_;
+        return Breach{SessionIndex{index}, space.breach};
+    }
+    return std::nullopt;
 }
 
 size_t SharedHostDevice::drain(std::span<DeviceEvent> events) {

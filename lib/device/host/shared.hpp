@@ -17,10 +17,10 @@
 // A page leaves the file before its write protection goes, so no write falls between the copy
 // that was taken of a concealed chunk and its end.
 //
-// A hostile client can hurt only its own session, with two exceptions that the owner must know:
-// it can fill its file behind the daemon's back (open() then says no_memory to others), and where
-// sealed() is false it can truncate its file, after which the daemon's touch of that mapping
-// raises SIGBUS.
+// A hostile client can hurt only its own session. What it does to its file behind the daemon's back
+// (truncating it where sealed() is false, filling it so that there is no memory for others) is a
+// breach, which next_breach() tells the owner, who ends the session: until then a touch of what is
+// not there any more finds zeros (bus_guard).
 //
 // Not here: who may connect and what is sent to whom (daemon/), what the client does (client_side).
 // Threads: one, the engine's; make_space() and attach() on that thread too.
@@ -30,10 +30,12 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "device/device.hpp"
+#include "device/host/bus_guard.hpp"
 #include "device/host/frame_files.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace ciuic {
@@ -63,10 +65,18 @@ public:
     // Errors: invalid (not such a descriptor, misaligned, not registered), disconnected, io.
     Status attach(SessionIndex session, UniqueFd uffd, uint64_t client_base_address);
 
+    // What a client did to its file that none may do. Each session is named once, as long as it is
+    // there.
+    struct Breach {
+        SessionIndex session;
+        const char* what = "";
+    };
+    std::optional<Breach> next_breach();
+
     // Readable while drain() would return something, for all sessions together.
     int event_fd() const { return events_.get(); }
 
-    // The files cannot be truncated by the client.
+    // The files cannot be truncated by the client: the kernel sees to it, not next_breach().
     bool sealed() const { return files_.sealed(); }
 
     const DeviceTraits& traits() const override { return traits_; }
@@ -86,8 +96,11 @@ private:
     struct Space {
         UniqueFd file;
         Mapping mapping;
+        GuardedRange guard;  // of the mapping
         UniqueFd uffd;
         uint64_t client_base = 0;
+        const char* breach = nullptr;
+        bool breach_told = false;
         uint32_t chunks = 0;  // 0: there is no such session
         uint32_t open_chunks = 0;
     };
@@ -97,6 +110,10 @@ private:
     Space& space_of(ChunkRef chunk, FrameIndex frame);
     uint64_t client_address(const Space& space, ChunkRef chunk) const;
     std::span<std::byte> bytes_of(const Space& space, ChunkRef chunk) const;
+    void note_breach(Space& space, const char* what);
+    bool check_size(Space& space);
+    void accuse_thieves();
+    void give_back(Space& space, uint64_t offset_bytes, uint64_t length_bytes);
     size_t drain_session(SessionIndex session, std::span<DeviceEvent> events);
 
     FrameFiles files_;
@@ -105,6 +122,8 @@ private:
     UniqueFd events_;          // epoll over every attached userfaultfd
     std::vector<Space> spaces_;
     std::vector<ChunkRef> users_;  // by frame; its chunk, to catch a frame given twice
+    uint32_t bus_hits_ = 0;        // GuardedRange::hits() when the spaces were last looked at
+    uint32_t breaches_untold_ = 0;
 };
 
 }  // namespace ciuic

@@ -99,8 +99,12 @@ public:
         if (client_base_address % chunk_bytes != 0) return Error{Errc::invalid, 0, "misaligned"};
         return {};
     }
+    std::optional<SpaceBreach> next_breach() override {
+        return std::exchange(breach, std::nullopt);
+    }
 
     bool refuse_space = false;
+    std::optional<SpaceBreach> breach;  // to be told
 
 private:
     UniqueFd file_;

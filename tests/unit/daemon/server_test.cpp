@@ -247,6 +247,23 @@ TEST_F(ServerTest, EndsSessionsThatBreakTheProtocol) {
     EXPECT_TRUE(good.is_answered(promise));
 }
 
+// Goal: a client that meddles with its memory file loses its session, and only that one does.
+// Method: the space port tells of one, twice; a breach of a session that is closing is no other.
+TEST_F(ServerTest, EndsSessionsThatMeddleWithTheirMemory) {
+    const Client good = running_client();
+    const Client meddler = running_client();
+    spaces_.breach = {SessionIndex{meddler.welcome.session}, "it meddled"};
+    turns(1);
+    EXPECT_TRUE(is_gone(meddler));
+    EXPECT_FALSE(is_gone(good));
+    EXPECT_EQ(server_->counts().violations, 1u);
+    turns();
+    spaces_.breach = {SessionIndex{meddler.welcome.session}, "it meddled"};
+    turns();
+    EXPECT_EQ(server_->counts().violations, 1u);
+    EXPECT_EQ(server_->running().size(), 1u);
+}
+
 // Goal: one client that asks without end does not keep another waiting. Method: a full ring beside
 // a single request; the latter is answered within one turn.
 TEST_F(ServerTest, ServesClientsInTurn) {
