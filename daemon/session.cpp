@@ -30,16 +30,6 @@ static_assert(static_cast<uint32_t>(wire::RequestKind::clear) ==
 static_assert(static_cast<uint32_t>(wire::RequestKind::discard) ==
               static_cast<uint32_t>(RequestKind::discard) + 1);
 
-// What the client sent, as text that can stand in a report or on a terminal.
-std::string printable(const std::array<char, 32>& name) {
-    std::string text;
-    for (const char letter : name) {
-        if (letter == '\0') break;
-        text += letter >= ' ' && letter <= '~' ? letter : '?';
-    }
-    return text;
-}
-
 // uid, and nothing else yet: the border that no physical memory crosses.
 uint64_t realm_of(uid_t uid) { return uid; }
 
@@ -90,13 +80,12 @@ Status ClientSession::greet(const SessionHost& host) {
     ReceivedFds fds;
     Status status = receive_message(socket_.get(), hello, fds, at_once);
     if (status.error().code == Errc::busy) return {};
-    if (status && fds.count != 0)
-        status = Error{Errc::invalid, 0, "a Hello carries no descriptors"};
+    if (status) status = check_hello(hello, fds.count);
     if (!status) {
         if (status.error().code != Errc::disconnected) refuse(socket_.get(), status.error().code);
         return status;
     }
-    name_ = printable(hello.name);
+    name_ = printable_name(hello.name).data();
     const uint32_t wanted = hello.address_chunks;
     const uint32_t chunks =
         wanted == 0 || wanted > host.address_chunks ? host.address_chunks : wanted;
@@ -155,11 +144,8 @@ Status ClientSession::start(const SessionHost& host) {
     const Status received = receive_message(socket_.get(), ready, fds, at_once);
     if (received.error().code == Errc::busy) return {};
     if (!received) return received;
-    Status status;
-    if (fds.count != 1)
-        status = Error{Errc::invalid, 0, "a Ready carries one descriptor"};
-    else
-        status = host.spaces.attach(*index_, std::move(fds.fds[0]), ready.base_address);
+    Status status = check_ready(ready, fds.count);
+    if (status) status = host.spaces.attach(*index_, std::move(fds.fds[0]), ready.base_address);
     const wire::Started started{.status = static_cast<uint32_t>(status.error().code)};
     const Status sent = send_message(socket_.get(), started, {}, at_once);
     if (!status) return status;
