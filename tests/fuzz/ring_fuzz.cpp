@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Rings: what a client writes into its segment, and what its threads touch, against the real
-// server. Each call is one session's life; each entry that it puts into its ring counts as one
-// input. Afterwards the innocent client has its bytes, and everything has come back.
+// server. Each entry that is put into the ring counts as one input. A session lives for many calls,
+// since to make one costs as much as a thousand entries; when it ends, the innocent client has its
+// bytes and everything else has come back.
 //
 // The bytes are steps of eight: what to do, three small numbers, one large one. Most entries are
 // such that the session goes on; a few are any bytes at all.
@@ -15,8 +16,8 @@
 namespace ciuic::fuzz {
 namespace {
 
-// A session's life must be cheap to make: one world serves many.
-constexpr uint64_t lives_per_world = 4096;
+constexpr uint64_t lives_per_world = 1024;
+constexpr uint32_t calls_per_life = 64;
 constexpr uint32_t pushes_per_turn = 8;
 
 struct Step {
@@ -32,16 +33,17 @@ class Life {
 public:
     explicit Life(HostileWorld& world) : world_(world), client_(world.running_client()) {}
 
-    void run(std::span<const uint8_t> steps) {
+    // False: it is over.
+    bool run(std::span<const uint8_t> steps) {
         client_.ring();
-        world_.turn();
+        turn();
         for (; steps.size() >= sizeof(Step) && !ended_; steps = steps.subspan(sizeof(Step))) {
             Step step;
             std::memcpy(&step, steps.data(), sizeof step);
             take(step);
         }
-        client_.ring();
-        world_.settle();
+        world_.server().engine().verify();
+        return !ended_ && ++calls_ < calls_per_life;
     }
 
 private:
@@ -115,6 +117,7 @@ private:
     HostileWorld& world_;
     test::ServedClient client_;
     uint32_t pushed_ = 0;
+    uint32_t calls_ = 0;
     bool ended_ = false;
 };
 
@@ -124,12 +127,14 @@ private:
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     using namespace ciuic::fuzz;
     static std::unique_ptr<HostileWorld> world;
+    static std::optional<Life> life;
     static uint64_t lives = 0;
-    if (lives++ % lives_per_world == 0) {
-        world.reset();
-        world = std::make_unique<HostileWorld>();
+    if (!life) {
+        if (lives++ % lives_per_world == 0) world = std::make_unique<HostileWorld>();
+        life.emplace(*world);
     }
-    Life(*world).run({data, size});
+    if (life->run({data, size})) return 0;
+    life.reset();
     world->settle();
     world->check_that_all_came_back();
     world->check_innocent();
