@@ -2,6 +2,7 @@
 #include "device/host/bus_guard.hpp"
 
 #include "base/mapping.hpp"
+#include "base/service_thread.hpp"
 #include "base/unique_fd.hpp"
 #include "base/units.hpp"
 
@@ -78,6 +79,21 @@ TEST_F(BusGuardTest, ServesManyThreads) {
         });
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(sum.load(), 0u);
+    EXPECT_TRUE(guard_.was_hit());
+}
+
+// Goal: the threads that hash and zero survive as the engine's does, although they take no signals.
+// Method: a service thread touches what has been cut off.
+TEST_F(BusGuardTest, ServesServiceThreads) {
+    guard();
+    ASSERT_EQ(::ftruncate(file_.get(), 0), 0);
+    const auto touch = [](void* place) -> void* {
+        *static_cast<volatile std::byte*>(place) = std::byte{1};
+        return nullptr;
+    };
+    auto thread = ServiceThread::start("touch", touch, mapping_.data());
+    ASSERT_TRUE(thread);
+    thread->join();
     EXPECT_TRUE(guard_.was_hit());
 }
 
