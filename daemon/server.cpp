@@ -50,6 +50,7 @@ Server::Server(const ServerPorts& ports, const ServerOptions& options, UniqueFd 
     for (uint32_t slot = options.sessions_max; slot > 0; --slot) free_slots_.push_back(slot - 1);
     awake_.reserve(options.sessions_max);
     gone_.reserve(options.sessions_max);
+    tampered_.reserve(options.engine.sessions_max);
 }
 
 Server::~Server() = default;
@@ -92,13 +93,19 @@ bool Server::drain_requests() {
 
 // What clients did to their memory, as the device and the engine came upon it.
 void Server::end_breaches() {
-    while (const std::optional<SpaceBreach> breach = ports_.spaces.next_breach()) {
-        const Error violation{Errc::invalid, 0, breach->what};
-        for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
-            const ClientSession* session = slots_[slot].session.get();
-            if (session && session->index() == breach->session && !session->has_ended())
-                end_session(slot, &violation);
-        }
+    while (const std::optional<SpaceBreach> breach = ports_.spaces.next_breach())
+        end_violator(breach->session, breach->what);
+    for (const SessionIndex session : tampered_)
+        end_violator(session, "it took memory from under a transfer");
+    tampered_.clear();
+}
+
+void Server::end_violator(SessionIndex index, const char* what) {
+    const Error violation{Errc::invalid, 0, what};
+    for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
+        const ClientSession* session = slots_[slot].session.get();
+        if (session && session->index() == index && !session->has_ended())
+            end_session(slot, &violation);
     }
 }
 
@@ -183,6 +190,11 @@ void Server::end_session(uint32_t slot, const Error* violation) {
 
 void Server::completed(SessionIndex session, uint64_t ticket, Errc result) {
     if (ClientSession* client = by_engine_index_[session.value]) client->reply(ticket, result);
+}
+
+void Server::tampered(SessionIndex session) {
+    if (std::find(tampered_.begin(), tampered_.end(), session) == tampered_.end())
+        tampered_.push_back(session);
 }
 
 void Server::closed(SessionIndex session) {

@@ -105,6 +105,7 @@ private:
     // the rest of a turn
     bool drain_requests();
     void end_breaches();
+    void end_violator(SessionIndex session, const char* what);
     void expire_handshakes();
     void publish_statistics();
     void remember_closing();
@@ -117,6 +118,7 @@ private:
     void forget(uint32_t slot);
     void completed(SessionIndex session, uint64_t ticket, Errc result) override;
     void closed(SessionIndex session) override;
+    void tampered(SessionIndex session) override;
 
     ServerPorts ports_;
     ServerOptions options_;
@@ -126,8 +128,9 @@ private:
     SessionHost host_;
     std::vector<Slot> slots_;
     std::vector<uint32_t> free_slots_;
-    std::vector<uint32_t> awake_;  // whose rings are looked at in every turn
-    std::vector<uint32_t> gone_;   // to be forgotten after the engine's tick
+    std::vector<uint32_t> awake_;         // whose rings are looked at in every turn
+    std::vector<SessionIndex> tampered_;  // to be ended after the engine's tick
+    std::vector<uint32_t> gone_;          // to be forgotten after the engine's tick
     std::vector<ClientSession*> by_engine_index_;
     std::vector<SessionSummary> past_;
     ClientCounts past_counts_;
@@ -139,6 +142,7 @@ private:
     uint32_t running_ = 0;
     uint32_t closing_ = 0;
     uint32_t busy_turns_ = 0;
+    uint32_t handshake_steps_left_ = 0;  // until the next wait
     bool statistics_stale_ = false;
     bool stopping_ = false;
 };

@@ -9,13 +9,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 
 namespace ciuic {
 namespace {
 
-constexpr uint32_t requests_per_turn = 16;  // of one client, before it is the next one's turn
+// Of one client, before it is the next one's turn. Each chunk that a request names may be looked
+// at: 32768 records are 2 MiB.
+constexpr uint32_t requests_per_turn = 16;
+constexpr uint64_t chunks_per_turn = 32768;
 constexpr Nanos at_once{0};
 
 // The engine's kinds of request, by the wire's: promise has no request of its own.
@@ -155,12 +159,16 @@ Status ClientSession::start(const SessionHost& host) {
 }
 
 Result<bool> ClientSession::take_requests(Engine& engine) {
-    std::array<wire::Request, requests_per_turn> requests;
-    CIUIC_TRY(const uint32_t taken, reader_->pop(requests));
-    for (const wire::Request& request : std::span(requests).first(taken))
+    uint64_t chunks = 0;
+    for (uint32_t count = 0; count < requests_per_turn && chunks < chunks_per_turn; ++count) {
+        wire::Request request;
+        CIUIC_TRY(const uint32_t taken, reader_->pop({&request, 1}));
+        if (taken == 0) return false;
         if (!start_request(engine, request))
             return Error{Errc::invalid, 0, "a request of no known kind, or without a reply slot"};
-    return taken == requests.size();
+        chunks += std::min(request.chunks, chunks_);
+    }
+    return true;
 }
 
 // False: there is no way to answer it.

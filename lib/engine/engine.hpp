@@ -201,6 +201,8 @@ private:
 
     // requests.cpp
     bool advance_requests();
+    bool may_give_up(ChunkRef chunk);
+    bool advance_closings();
     bool advance_request(SessionIndex index, Waiter& waiter);
     bool advance_acquire(SessionIndex index, Waiter& waiter);
     bool advance_giving_up(SessionIndex index, Waiter& waiter);
@@ -255,6 +257,8 @@ private:
     uint32_t pieces_in_ = 0;       // counts pieces that came in, for how long one is gone; wraps
     uint32_t piece_hand_ = 0;      // the piece that is looked at next
     bool retry_wanted_ = false;    // a device or a queue was busy
+    uint32_t give_ups_left_ = 0;   // in this tick
+    uint32_t next_giving_up_ = 0;  // the session whose requests advance first, round-robin
 };
 
 }  // namespace ciuic

@@ -52,10 +52,11 @@ struct Move {
     uint8_t parts_left = 0;             // bit per part still to be submitted
     uint8_t parts_flying = 0;           // bit per part the store has
     bool read_failed = false;
-    bool first_shown = false;  // the first block is visible to the program
-    bool demanded = false;     // the program waits: show when done
-    bool recalled = false;     // evict: give the chunk back as soon as possible
-    bool compares = false;     // evict: hashes are compared with the kept tags first
+    bool client_failed = false;  // a transfer failed at the memory, not at the disk
+    bool first_shown = false;    // the first block is visible to the program
+    bool demanded = false;       // the program waits: show when done
+    bool recalled = false;       // evict: give the chunk back as soon as possible
+    bool compares = false;       // evict: hashes are compared with the kept tags first
     Nanos started;
 };
 

@@ -72,8 +72,6 @@ bool Engine::start_prefetches() {
     for (uint32_t index = 0; index < sessions_.size(); ++index) {
         if (sessions_[index] && sessions_[index]->ahead.count > 0)
             started |= start_prefetches_of(SessionIndex{index});
-        if (sessions_[index] && sessions_[index]->closing)
-            started |= advance_closing(SessionIndex{index});
     }
     return started;
 }

@@ -13,7 +13,8 @@ namespace {
 
 // Chunks that one request touches in one tick: giving up 16 chunks of 4 KiB pages takes 8 ms.
 constexpr uint32_t chunks_per_turn = 16;
-constexpr uint32_t closing_chunks_per_turn = 64;
+// What giving up a chunk with a frame costs, in those without.
+constexpr uint32_t cost_of_frame = 16;
 
 }  // namespace
 
@@ -54,12 +55,23 @@ void Engine::complete(SessionIndex index, Waiter& waiter, Errc result) {
 
 bool Engine::advance_requests() {
     bool advanced = false;
-    for (uint32_t index = 0; index < sessions_.size(); ++index) {
+    const auto count = static_cast<uint32_t>(sessions_.size());
+    next_giving_up_ = (next_giving_up_ + 1) % count;
+    for (uint32_t turn = 0; turn < count; ++turn) {
+        const uint32_t index = (next_giving_up_ + turn) % count;
         if (!sessions_[index] || sessions_[index]->waiting == 0) continue;
         for (Waiter& waiter : sessions_[index]->waiters)
             if (waiter.active) advanced |= advance_request(SessionIndex{index}, waiter);
     }
     return advanced;
+}
+
+// Giving up is the longest that one session can make all others wait: it is rationed.
+bool Engine::may_give_up(ChunkRef chunk) {
+    const uint32_t cost = has_frame(record(chunk).state) ? cost_of_frame : 1;
+    if (give_ups_left_ < cost) return false;
+    give_ups_left_ -= cost;
+    return true;
 }
 
 bool Engine::advance_request(SessionIndex index, Waiter& waiter) {
@@ -123,7 +135,7 @@ void Engine::acquire_chunk(ChunkRef chunk) {
 bool Engine::advance_giving_up(SessionIndex index, Waiter& waiter) {
     const uint32_t end = std::min(waiter.end, waiter.cursor + chunks_per_turn);
     bool advanced = waiter.cursor < end;
-    for (; waiter.cursor < end; ++waiter.cursor)
+    for (; waiter.cursor < end && may_give_up({index, ChunkIndex{waiter.cursor}}); ++waiter.cursor)
         give_up({index, ChunkIndex{waiter.cursor}}, waiter.kind == RequestKind::clear);
     const ChunkTable& chunks = session_at(index).chunks;
     while (waiter.settled < waiter.cursor &&
@@ -171,15 +183,25 @@ bool Engine::advance_prefetch(SessionIndex index, Waiter& waiter) {
     return waiter.cursor != before || !only_moves_lack;
 }
 
+bool Engine::advance_closings() {
+    bool advanced = false;
+    const auto count = static_cast<uint32_t>(sessions_.size());
+    for (uint32_t turn = 0; turn < count; ++turn) {
+        const uint32_t index = (next_giving_up_ + turn) % count;
+        if (sessions_[index] && sessions_[index]->closing)
+            advanced |= advance_closing(SessionIndex{index});
+    }
+    return advanced;
+}
+
 // Gives up every chunk of an ending session, then waits for its last move: I/O that is under way
 // still owns its buffers.
 bool Engine::advance_closing(SessionIndex index) {
     Session& session = session_at(index);
-    const uint32_t end =
-        std::min(session.end_chunk, session.closing_cursor + closing_chunks_per_turn);
-    bool advanced = session.closing_cursor < end;
-    for (; session.closing_cursor < end; ++session.closing_cursor)
-        give_up({index, ChunkIndex{session.closing_cursor}}, false);
+    const bool advanced = session.closing_cursor < session.end_chunk;
+    while (session.closing_cursor < session.end_chunk &&
+           may_give_up({index, ChunkIndex{session.closing_cursor}}))
+        give_up({index, ChunkIndex{session.closing_cursor++}}, false);
     if (session.closing_cursor < session.end_chunk || session.moves > 0) return advanced;
     CIUIC_CHECK(session.frames == 0 && session.promised == 0);
     ports_.device.detach(index);

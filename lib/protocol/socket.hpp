@@ -5,7 +5,8 @@
 // A message that is not exactly what was expected (size, kind, flags, number of descriptors) is
 // refused, and every descriptor that came with it is closed.
 //
-// Not here: what is wrong with a message (handshake), who says what when (docs/protocol.md, daemon/, client/).
+// Not here: what is wrong with a message (handshake), who says what when (docs/protocol.md,
+// daemon/, client/).
 // Threads: any, one per socket. No heap: the client's half runs inside strangers' processes.
 #pragma once
 

@@ -7,11 +7,13 @@
 #include "device/host/userfault_abi.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace ciuic {
@@ -90,14 +92,17 @@ SharedHostDevice::create(const SharedHostOptions& options) {
                                  options.chunk_bytes));
     UniqueFd events(::epoll_create1(EPOLL_CLOEXEC));
     if (!events) return os_refusal("epoll_create1", errno);
+    CIUIC_TRY(std::unique_ptr<Undertaker> undertaker,
+              Undertaker::create("ciuic-undertake", 1, options.sessions, settle));
     return std::unique_ptr<SharedHostDevice>(
-        new SharedHostDevice(options, std::move(files), std::move(events)));
+        new SharedHostDevice(options, std::move(files), std::move(events), std::move(undertaker)));
 }
 
 SharedHostDevice::SharedHostDevice(const SharedHostOptions& options, FrameFiles files,
-                                   UniqueFd events)
+                                   UniqueFd events, std::unique_ptr<Undertaker> undertaker)
     : files_(std::move(files)), page_bytes_(files_.page_bytes()), events_(std::move(events)),
-      spaces_(options.sessions), users_(options.frames, nobody), bus_hits_(GuardedRange::hits()) {
+      spaces_(options.sessions), users_(options.frames, nobody), bus_hits_(GuardedRange::hits()),
+      undertaker_(std::move(undertaker)) {
     traits_.name = "host-shared";
     traits_.frame_kind = files_.name();
     traits_.frames = options.frames;
@@ -105,9 +110,29 @@ SharedHostDevice::SharedHostDevice(const SharedHostOptions& options, FrameFiles 
     traits_.reveal_bytes = std::max(options.block_bytes, page_bytes_);
     traits_.sees_writes = true;
     traits_.opens_zeroed = true;
+    traits_.program_reaches_frames = true;
 }
 
-SharedHostDevice::~SharedHostDevice() = default;
+SharedHostDevice::~SharedHostDevice() {
+    std::array<Settled, 16> settled;
+    while (estates_ > 0) {
+        pollfd entry{undertaker_->event_fd(), POLLIN, 0};
+        (void)::poll(&entry, 1, -1);
+        estates_ -= static_cast<uint32_t>(undertaker_->drain(settled));
+    }
+}
+
+SharedHostDevice::Settled SharedHostDevice::settle(const Estate& estate) {
+    // The client may hold the file open, and may have put pages into it. In parts: what others
+    // allocate meanwhile waits for one of them at most.
+    // (No SEEK_DATA: to it, pages that are only allocated are a hole.)
+    constexpr uint64_t part_bytes = 16 * MiB;
+    for (uint64_t offset_bytes = 0; offset_bytes < estate.size_bytes; offset_bytes += part_bytes)
+        (void)punch(estate.file, offset_bytes, part_bytes);
+    ::munmap(estate.begin, estate.size_bytes);
+    ::close(estate.file);
+    return {};
+}
 
 SharedHostDevice::Space& SharedHostDevice::space_of(ChunkRef chunk) {
     CIUIC_CHECK(chunk.session.value < spaces_.size());
@@ -254,11 +279,17 @@ void SharedHostDevice::detach(SessionIndex session) {
     if (space.chunks == 0) return;
     // The client's copy would keep the descriptor in the set.
     if (space.uffd) ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, space.uffd.get(), nullptr);
-    // The client may hold the file open, and may have put pages into it.
-    (void)punch(space.file.get(), 0, space.mapping.size_bytes());
     if (space.breach && !space.breach_told) --breaches_untold_;
     space.guard.reset();
+    const size_t size_bytes = space.mapping.size_bytes();
+    const Estate estate{space.file.release(), space.mapping.release(), size_bytes};
     space = Space{};
+    std::array<Settled, 16> settled;
+    estates_ -= static_cast<uint32_t>(undertaker_->drain(settled));
+    if (undertaker_->submit(estate))
+        ++estates_;
+    else
+        settle(estate);
 }
 
 void SharedHostDevice::note_breach(Space& space, const char* what) {

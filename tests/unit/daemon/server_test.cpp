@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <string>
 
@@ -245,6 +246,26 @@ TEST_F(ServerTest, EndsSessionsThatBreakTheProtocol) {
     good.ring();
     turns();
     EXPECT_TRUE(good.is_answered(promise));
+}
+
+// Goal: many who say Hello at once keep nobody waiting: a few are answered, then it is a turn's
+// time. Method: twelve; after each turn so many have their Welcome.
+TEST_F(ServerTest, GreetsAFewAtATime) {
+    std::vector<Client> clients;
+    for (int count = 0; count < 12; ++count) {
+        clients.push_back(connect());
+        clients.back().say(wire::Hello{});
+    }
+    const auto welcomed = [&] {
+        size_t count = 0;
+        for (Client& client : clients)
+            if (client.fds.count > 0 || client.receive_welcome() == Errc::ok) ++count;
+        return count;
+    };
+    for (const size_t expected : {4u, 8u, 12u}) {
+        turns(1);
+        EXPECT_EQ(welcomed(), expected);
+    }
 }
 
 // Goal: a client that meddles with its memory file loses its session, and only that one does.

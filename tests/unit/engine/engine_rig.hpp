@@ -42,6 +42,7 @@ public:
     uint32_t busy = 0;           // so many of the next reveals and restores say busy
     uint32_t refused_opens = 0;  // so many of the next opens say no_memory
     bool pinned = false;         // conceal says busy
+    void let_program_reach_frames() { traits_.program_reaches_frames = true; }
 
     void touch(uint32_t chunk, bool is_write = false, uint64_t offset_bytes = 0) {
         events.push_back({DeviceEventKind::missing, is_write, at(chunk), offset_bytes});
@@ -238,6 +239,7 @@ protected:
         completions.emplace_back(ticket, result);
     }
     void closed(SessionIndex) override { is_closed = true; }
+    void tampered(SessionIndex) override { ++tamperings; }
 
     ScriptedDevice device;
     MemoryIo disk{2 * chunks * chunk_bytes, 16};
@@ -251,6 +253,7 @@ protected:
     SessionIndex session;
     std::vector<std::pair<uint64_t, Errc>> completions;
     bool is_closed = false;
+    uint32_t tamperings = 0;
 
 private:
     static StoreOptions store_options() {
