@@ -61,6 +61,11 @@ public:
     bool is_reader_alive(SessionIndex session, uint32_t reader) const override {
         return device_.is_reader_alive(session, reader);
     }
+    std::optional<SpaceBreach> next_breach() override {
+        const auto breach = device_.next_breach();
+        if (!breach) return std::nullopt;
+        return SpaceBreach{breach->session, breach->what};
+    }
 
 private:
     SharedHostDevice& device_;

@@ -201,6 +201,12 @@ std::string place(const std::string& path, const toml::node& node) {
     return path + ":" + std::to_string(node.source().begin.line) + ": ";
 }
 
+// Keys, values and the parser's words hold anything that the file holds; a problem is one line.
+void make_one_line(std::string& problem) {
+    for (char& letter : problem)
+        if (static_cast<unsigned char>(letter) < ' ' || letter == 0x7f) letter = '?';
+}
+
 // Takes the value over, or says what is wrong with it.
 std::string take_value(const std::string& section, const std::string& key, const toml::node& node,
                        DaemonConfig& config) {
@@ -284,8 +290,10 @@ std::vector<std::string> read_config_file(const std::string& path, DaemonConfig&
     try {
         file = toml::parse_file(path);
     } catch (const toml::parse_error& error) {
-        return {path + ":" + std::to_string(error.source().begin.line) + ": not TOML (" +
-                std::string(error.description()) + "); correct the line"};
+        problems.push_back(path + ":" + std::to_string(error.source().begin.line) + ": not TOML (" +
+                           std::string(error.description()) + "); correct the line");
+        make_one_line(problems.back());
+        return problems;
     }
     for (const auto& [section, node] : file) {
         const std::string name(section.str());
@@ -299,6 +307,7 @@ std::vector<std::string> read_config_file(const std::string& path, DaemonConfig&
             read_section(path, name, *table, config, problems);
     }
     if (const toml::node* rules = file.get("share")) read_shares(path, *rules, config, problems);
+    for (std::string& problem : problems) make_one_line(problem);
     return problems;
 }
 

@@ -52,6 +52,7 @@ Server::Server(const ServerPorts& ports, const ServerOptions& options, UniqueFd 
     awake_.reserve(options.sessions_max);
     gone_.reserve(options.sessions_max);
     unanswerable_.reserve(options.sessions_max);
+    tampered_.reserve(options.engine.sessions_max);
 }
 
 Server::~Server() = default;
@@ -62,6 +63,7 @@ bool Server::turn(Nanos wait_max) {
     more = engine_.tick() || more;
     statistics_stale_ = statistics_stale_ || more;
     end_unanswerable();
+    end_breaches();
     reap();
     expire_handshakes();
     publish_statistics();
@@ -101,6 +103,24 @@ uint32_t Server::promise_room_of(uid_t uid) const {
         if (session && session->uid() == uid)
             room -= std::min<uint64_t>(room, engine_.stats(*session->index()).chunks_promised);
     return static_cast<uint32_t>(std::min<uint64_t>(room, UINT32_MAX));
+}
+
+// What clients did to their memory, as the device and the engine came upon it.
+void Server::end_breaches() {
+    while (const std::optional<SpaceBreach> breach = ports_.spaces.next_breach())
+        end_violator(breach->session, breach->what);
+    for (const SessionIndex session : tampered_)
+        end_violator(session, "it took memory from under a transfer");
+    tampered_.clear();
+}
+
+void Server::end_violator(SessionIndex index, const char* what) {
+    const Error violation{Errc::invalid, 0, what};
+    for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
+        const ClientSession* session = slots_[slot].session.get();
+        if (session && session->index() == index && !session->has_ended())
+            end_session(slot, &violation);
+    }
 }
 
 // From now on clients ring the doorbell (request_ring.hpp says why none is missed). False: one has
@@ -185,6 +205,11 @@ void Server::end_session(uint32_t slot, const Error* violation) {
 
 void Server::completed(SessionIndex session, uint64_t ticket, Errc result) {
     if (ClientSession* client = by_engine_index_[session.value]) client->reply(ticket, result);
+}
+
+void Server::tampered(SessionIndex session) {
+    if (std::find(tampered_.begin(), tampered_.end(), session) == tampered_.end())
+        tampered_.push_back(session);
 }
 
 void Server::closed(SessionIndex session) {

@@ -133,6 +133,8 @@ private:
 
     // the rest of a turn
     bool drain_requests();
+    void end_breaches();
+    void end_violator(SessionIndex session, const char* what);
     void expire_handshakes();
     void publish_statistics();
     void remember_closing();
@@ -147,6 +149,7 @@ private:
     void closed(SessionIndex session) override;
     void unanswerable(SessionIndex session) override;
     void end_unanswerable();
+    void tampered(SessionIndex session) override;
 
     ServerPorts ports_;
     ServerOptions options_;
@@ -159,6 +162,7 @@ private:
     std::vector<ReaderSlot> readers_;         // as many as there may be
     std::vector<uint32_t> awake_;             // whose rings are looked at in every turn
     std::vector<SessionIndex> unanswerable_;  // to be ended after the engine's tick
+    std::vector<SessionIndex> tampered_;      // likewise
     std::vector<uint32_t> gone_;              // to be forgotten after the engine's tick
     std::vector<ClientSession*> by_engine_index_;
     std::vector<SessionSummary> past_;
@@ -171,6 +175,7 @@ private:
     uint32_t handshakes_ = 0;   // sessions in these states
     uint32_t running_ = 0;
     uint32_t closing_ = 0;
+    uint32_t handshake_steps_left_ = 0;  // until the next wait
     bool statistics_stale_ = false;
     bool stopping_ = false;
 };

@@ -21,6 +21,8 @@ constexpr Nanos accept_pause{100'000'000};  // when there are no descriptors lef
 // of one.
 constexpr uint32_t handshakes_max = 256;
 constexpr uint32_t handshakes_per_uid_max = 64;
+// Steps of handshakes between two turns: a Hello costs up to 2 ms of segments for 2^20 chunks.
+constexpr uint32_t handshake_steps_per_wait = 4;
 
 // source, life of the slot, slot: 8 + 24 + 32 bits.
 constexpr uint32_t life_mask = 0xffffff;
@@ -50,6 +52,7 @@ void Server::wait(Nanos wait_max) {
     const int count =
         ::epoll_pwait2(epoll_.get(), events.data(), events_per_wait, &timeout, nullptr);
     CIUIC_CHECK(count >= 0 || errno == EINTR);
+    handshake_steps_left_ = handshake_steps_per_wait;
     for (int index = 0; index < count; ++index) handle(events[static_cast<size_t>(index)].data.u64);
     if (count > 0) statistics_stale_ = true;
     reap();
@@ -76,8 +79,7 @@ void Server::handle(uint64_t tag) {
     // An earlier event of the same batch may have ended the session.
     Slot& entry = slots_[slot];
     if (!entry.session || (tag >> 32 & life_mask) != (entry.life & life_mask)) return;
-    const ClientSession::State state = entry.session->state();
-    if (state == ClientSession::State::closing || state == ClientSession::State::gone) return;
+    if (entry.session->has_ended()) return;
     if (source == Source::pidfd)
         end_session(slot, nullptr);
     else if (source == Source::socket)
@@ -159,6 +161,9 @@ Status Server::adopt(UniqueFd socket) {
 void Server::on_socket(uint32_t slot) {
     ClientSession& session = *slots_[slot].session;
     if (!session.in_handshake()) return on_attach(slot);
+    // The socket stays readable: it is this one's turn at one of the next waits.
+    if (handshake_steps_left_ == 0) return;
+    --handshake_steps_left_;
     const bool had_doorbell = session.doorbell() >= 0;
     Status status = session.advance_handshake(host_);
     if (session.index()) by_engine_index_[session.index()->value] = &session;

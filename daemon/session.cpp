@@ -16,7 +16,10 @@
 namespace ciuic {
 namespace {
 
-constexpr uint32_t requests_per_turn = 16;  // of one client, before it is the next one's turn
+// Of one client, before it is the next one's turn. Each chunk that a request names may be looked
+// at: 32768 records are 2 MiB.
+constexpr uint32_t requests_per_turn = 16;
+constexpr uint64_t chunks_per_turn = 32768;
 constexpr Nanos at_once{0};
 
 // The engine's kinds of request, by the wire's: promise has no request of its own.
@@ -30,16 +33,6 @@ static_assert(static_cast<uint32_t>(wire::RequestKind::clear) ==
               static_cast<uint32_t>(RequestKind::clear) + 1);
 static_assert(static_cast<uint32_t>(wire::RequestKind::discard) ==
               static_cast<uint32_t>(RequestKind::discard) + 1);
-
-// What the client sent, as text that can stand in a report or on a terminal.
-std::string printable(const std::array<char, 32>& name) {
-    std::string text;
-    for (const char letter : name) {
-        if (letter == '\0') break;
-        text += letter >= ' ' && letter <= '~' ? letter : '?';
-    }
-    return text;
-}
 
 constexpr uint64_t ticket_of(const wire::Request& request) {
     return uint64_t{request.slot} << 32 | request.sequence;
@@ -88,13 +81,12 @@ Status ClientSession::greet(const SessionHost& host) {
     ReceivedFds fds;
     Status status = receive_message(socket_.get(), hello, fds, at_once);
     if (status.error().code == Errc::busy) return {};
-    if (status && fds.count != 0)
-        status = Error{Errc::invalid, 0, "a Hello carries no descriptors"};
+    if (status) status = check_hello(hello, fds.count);
     if (!status) {
         if (status.error().code != Errc::disconnected) refuse(socket_.get(), status.error().code);
         return status;
     }
-    name_ = printable(hello.name);
+    name_ = printable_name(hello.name).data();
     const uint32_t wanted = hello.address_chunks;
     const uint32_t chunks =
         wanted == 0 || wanted > host.address_chunks ? host.address_chunks : wanted;
@@ -158,11 +150,8 @@ Status ClientSession::start(const SessionHost& host) {
     const Status received = receive_message(socket_.get(), ready, fds, at_once);
     if (received.error().code == Errc::busy) return {};
     if (!received) return received;
-    Status status;
-    if (fds.count != 1)
-        status = Error{Errc::invalid, 0, "a Ready carries one descriptor"};
-    else
-        status = host.spaces.attach(*index_, std::move(fds.fds[0]), ready.base_address);
+    Status status = check_ready(ready, fds.count);
+    if (status) status = host.spaces.attach(*index_, std::move(fds.fds[0]), ready.base_address);
     const wire::Started started{.status = static_cast<uint32_t>(status.error().code)};
     const Status sent = send_message(socket_.get(), started, {}, at_once);
     if (!status) return status;
@@ -172,12 +161,16 @@ Status ClientSession::start(const SessionHost& host) {
 }
 
 Result<bool> ClientSession::take_requests(Engine& engine, uint32_t promise_room) {
-    std::array<wire::Request, requests_per_turn> requests;
-    CIUIC_TRY(const uint32_t taken, reader_->pop(requests));
-    for (const wire::Request& request : std::span(requests).first(taken))
+    uint64_t chunks = 0;
+    for (uint32_t count = 0; count < requests_per_turn && chunks < chunks_per_turn; ++count) {
+        wire::Request request;
+        CIUIC_TRY(const uint32_t taken, reader_->pop({&request, 1}));
+        if (taken == 0) return false;
         if (!start_request(engine, request, promise_room))
             return Error{Errc::invalid, 0, "a request of no known kind, or without a reply slot"};
-    return taken == requests.size();
+        chunks += std::min(request.chunks, chunks_);
+    }
+    return true;
 }
 
 // False: there is no way to answer it.
@@ -244,7 +237,7 @@ SessionSummary ClientSession::summary() const {
 }
 
 void ClientSession::end(Engine& engine) {
-    if (state_ == State::closing || state_ == State::gone) return;
+    if (has_ended()) return;
     socket_.reset();
     pidfd_.reset();
     doorbell_.reset();

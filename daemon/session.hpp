@@ -78,6 +78,7 @@ public:
     ClientSession(UniqueFd socket, Peer peer, Realm realm, Nanos handshake_deadline);
 
     State state() const { return state_; }
+    bool has_ended() const { return state_ == State::closing || state_ == State::gone; }
     bool in_handshake() const { return state_ == State::greeting || state_ == State::preparing; }
     Nanos handshake_deadline() const { return handshake_deadline_; }
     uid_t uid() const { return realm_.uid; }

@@ -12,8 +12,15 @@
 #include "base/units.hpp"
 
 #include <cstdint>
+#include <optional>
 
 namespace ciuic {
+
+// What a session's client did to its memory file that none may do.
+struct SpaceBreach {
+    SessionIndex session;
+    const char* what = "";
+};
 
 class Spaces {
 public:
@@ -35,6 +42,9 @@ public:
     virtual void remove_reader(SessionIndex session, uint32_t reader) = 0;
     // False: the process has ended, or has become another program.
     virtual bool is_reader_alive(SessionIndex session, uint32_t reader) const = 0;
+
+    // Looked at in every turn. A session is named once.
+    virtual std::optional<SpaceBreach> next_breach() = 0;
 };
 
 }  // namespace ciuic

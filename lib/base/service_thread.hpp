@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A thread that serves the program it lives in: it takes none of that program's signals, and its
-// owner joins it.
+// A thread that serves the program it lives in: it takes none of that program's signals but a
+// SIGBUS of its own making, and its owner joins it.
 #pragma once
 
 #include "base/result.hpp"

@@ -100,8 +100,8 @@ Embedded::~Embedded() {
 void Embedded::leave_to_parent() {
     for (const int fd : parts_.device_fds) ::close(fd);
     for (const int fd : {parts_.io->event_fd(), parts_.file.io.get(), parts_.file.anchor.get(),
-                         parts_.workers->event_fd(), doorbell_.get(), events_.get(),
-                         engine_segment_.fd(), client_segment_.fd()})
+                         parts_.file.claim.get(), parts_.workers->event_fd(), doorbell_.get(),
+                         events_.get(), engine_segment_.fd(), client_segment_.fd()})
         ::close(fd);
 }
 

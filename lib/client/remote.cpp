@@ -16,32 +16,6 @@
 
 namespace ciuic {
 
-namespace {
-
-Status check_welcome(const Greeting& greeting) {
-    const wire::Welcome& welcome = greeting.welcome;
-    switch (static_cast<Errc>(welcome.status)) {
-    case Errc::ok: break;
-    case Errc::version:
-        return Error{Errc::version, 0,
-                     "the daemon speaks another version of the protocol; update the older of both"};
-    case Errc::no_memory:
-        return Error{Errc::no_memory, 0, "the daemon has no room for another session"};
-    default:
-        return Error{static_cast<Errc>(welcome.status), 0,
-                     "the daemon refuses the session; its log says why"};
-    }
-    const bool has_device = (welcome.header.flags & wire::Welcome::flag_userfaultfd) != 0;
-    if (greeting.fds.count != wire::welcome_fds_min + (has_device ? 1 : 0) ||
-        !is_power_of_two(welcome.chunk_bytes) || welcome.chunk_bytes < limits::chunk_bytes_min ||
-        welcome.chunk_bytes > limits::chunk_bytes_max || welcome.address_chunks == 0 ||
-        welcome.address_chunks > limits::session_chunks_max)
-        return Error{Errc::invalid, 0, "the daemon's Welcome makes no sense"};
-    return {};
-}
-
-}  // namespace
-
 Result<Greeting> Remote::greet(UniqueFd socket, const char* name, uint32_t address_chunks) {
     wire::Hello hello;
     hello.address_chunks = address_chunks;
@@ -52,7 +26,7 @@ Result<Greeting> Remote::greet(UniqueFd socket, const char* name, uint32_t addre
     greeting.socket = std::move(socket);
     CIUIC_TRY_STATUS(receive_message(greeting.socket.get(), greeting.welcome, greeting.fds,
                                      limits::handshake_deadline));
-    CIUIC_TRY_STATUS(check_welcome(greeting));
+    CIUIC_TRY_STATUS(check_welcome(greeting.welcome, greeting.fds.count));
     return Result<Greeting>(std::move(greeting));
 }
 
@@ -90,9 +64,7 @@ Status Remote::start() {
     wire::Started started;
     ReceivedFds none;
     CIUIC_TRY_STATUS(receive_message(socket_.get(), started, none, limits::handshake_deadline));
-    if (started.status != 0)
-        return Error{static_cast<Errc>(started.status), 0,
-                     "the daemon cannot page this process; its log says why"};
+    CIUIC_TRY_STATUS(check_started(started, none.count));
     stop_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!stop_) return os_refusal("eventfd", errno);
     CIUIC_TRY(watcher_, ServiceThread::start("ciuic-watch", watch, this));

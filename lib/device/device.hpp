@@ -49,6 +49,9 @@ struct DeviceTraits {
     bool opens_parts = false;
     // True: open() gives zeroed bytes, so a chunk that reads as zero needs no work.
     bool opens_zeroed = false;
+    // True: the program can get at the bytes of a frame that it is not shown, if it is set on harm:
+    // that they are not what was written proves nothing against the store.
+    bool program_reaches_frames = false;
 };
 
 enum class DeviceEventKind : uint8_t {

@@ -10,6 +10,9 @@ namespace ciuic {
 
 namespace {
 
+// Chunks that are given up in one tick, of all sessions; one with a frame counts for sixteen.
+constexpr uint32_t give_ups_per_tick = 16 * limits::closes_per_turn;
+
 EngineOptions with_defaults(EngineOptions options, uint32_t frames, uint32_t blocks) {
     if (options.free_frames_high == 0) {
         options.free_frames_high = std::clamp(frames / 16, 4u, frames / 2);
@@ -129,6 +132,7 @@ Status Engine::promise(SessionIndex index, ChunkRange range) {
 bool Engine::tick() {
     retry_wanted_ = false;
     opens_left_ = limits::opens_per_turn;
+    give_ups_left_ = give_ups_per_tick;
     bool more = drain_device();
     more |= drain_workers();
     more |= drain_store();
@@ -193,9 +197,7 @@ void Engine::publish(ChunkRef chunk, ChunkState state) {
 }
 
 bool Engine::is_pinned(ChunkRef chunk) {
-    const uint32_t word =
-        session_at(chunk.session).words.pins[chunk.chunk.value].load(std::memory_order_seq_cst);
-    return (word & SharedWords::pin_mask) != 0;
+    return session_at(chunk.session).words.pins.is_pinned(chunk.chunk);
 }
 
 Move& Engine::move_of(ChunkRef chunk) {

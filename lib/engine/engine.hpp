@@ -239,13 +239,14 @@ private:
 
     // requests.cpp
     bool advance_requests();
+    bool may_give_up(ChunkRef chunk);
+    bool advance_closings();
     bool advance_request(SessionIndex index, Waiter& waiter);
     bool advance_acquire(SessionIndex index, Waiter& waiter);
     bool advance_giving_up(SessionIndex index, Waiter& waiter);
     bool advance_evict(SessionIndex index, Waiter& waiter);
     bool advance_prefetch(SessionIndex index, Waiter& waiter);
     bool start_requested_prefetch(SessionIndex index);
-    bool advance_closings();
     void acquire_chunk(ChunkRef chunk);
     void complete(SessionIndex index, Waiter& waiter, Errc result);
     bool advance_closing(SessionIndex index);
@@ -297,6 +298,8 @@ private:
     uint32_t evicting_ = 0;           // eviction moves under way
     uint32_t pieces_leaving_ = 0;     // piece_out moves under way
     uint32_t opens_left_ = 0;         // of this turn (limits::opens_per_turn)
+    uint32_t give_ups_left_ = 0;      // of this turn
+    uint32_t next_giving_up_ = 0;     // the session whose requests advance first, round-robin
     uint32_t next_session_ = 0;       // whose waiting chunks are served first, round-robin
     uint64_t evictions_ = 0;          // counts frames that left, for refault distances
     bool under_pressure_ = false;     // free frames fell below low and are not yet at high

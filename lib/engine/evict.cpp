@@ -8,6 +8,7 @@
 #include "engine/engine.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 namespace ciuic {
 
@@ -121,6 +122,10 @@ void Engine::on_written(Move& move, const Status& status) {
         return abort_evict(move);
     }
     ++session.stats.write_failures;
+    if (status.error().os_error == EFAULT) {
+        ports_.clients.tampered(move.chunk.session);
+        return abort_evict(move);
+    }
     ports_.store.quarantine(move.place);
     facts.place_first = facts.place_granules = 0;
     if (move.overdue || move.tries++ >= limits::io_retries_max) return abort_evict(move);

@@ -8,6 +8,7 @@
 #include "engine/engine.hpp"
 
 #include <bit>
+#include <cerrno>
 
 namespace ciuic {
 
@@ -88,6 +89,10 @@ void Engine::on_read(Move& move, uint32_t part, const Status& status) {
             part_of(move, part, ports_.store.block_bytes()).length_bytes;
     else
         move.read_failed = true;
+    if (status.error().os_error == EFAULT) {
+        move.client_failed = true;
+        ports_.clients.tampered(move.chunk.session);
+    }
     if (status && part == 0 && move.first_block != none_index) show_first_block(move);
     if (move.parts_left || move.parts_flying) return;
     if (move.read_failed) return retry_fetch(move);
@@ -197,7 +202,13 @@ void Engine::lose(Move& move) {
     facts.flags &=
         static_cast<uint8_t>(~(ChunkFlags::kept | ChunkFlags::write_wanted | ChunkFlags::dense));
     facts.place_first = facts.place_granules = 0;
-    ports_.store.quarantine(move.place);
+    // Whoever can change bytes on their way, or make a transfer fail, must not use up the store.
+    const bool is_clients_doing =
+        move.client_failed || (!move.read_failed && ports_.device.traits().program_reaches_frames);
+    if (is_clients_doing)
+        ports_.store.release(move.place);
+    else
+        ports_.store.quarantine(move.place);
     ++session_at(chunk.session).stats.chunks_lost;
     end_wait(chunk);
     if (!refuse(chunk)) want(chunk, 0, false, Cause::fault);

@@ -54,12 +54,13 @@ struct Move {
     uint8_t parts_flying = 0;           // bit per part the store has
     uint64_t reading_bytes = 0;         // counted in its session's reads
     bool read_failed = false;
-    bool first_shown = false;  // the first block is visible to the program
-    bool demanded = false;     // the program waits: show when done
-    bool touched = false;      // of these waits, one at least is a touch
-    bool overdue = false;      // who waited has been answered: nothing is to be shown at the end
-    bool recalled = false;     // evict: give the chunk back as soon as possible
-    bool compares = false;     // evict: hashes are compared with the kept tags first
+    bool client_failed = false;  // a transfer failed at the memory, not at the disk
+    bool first_shown = false;    // the first block is visible to the program
+    bool demanded = false;       // the program waits: show when done
+    bool touched = false;        // of these waits, one at least is a touch
+    bool overdue = false;        // who waited has been answered: nothing is to be shown at the end
+    bool recalled = false;       // evict: give the chunk back as soon as possible
+    bool compares = false;       // evict: hashes are compared with the kept tags first
     Nanos started;
 };
 

@@ -26,6 +26,8 @@ public:
     // A touch has to fail and the device cannot make it. Whoever waits there does so until the
     // session is closed: close it, soon.
     virtual void unanswerable(SessionIndex session) = 0;
+    // The session's client took memory from under a transfer, which only hostile ones do.
+    virtual void tampered(SessionIndex) {}
 };
 
 struct EnginePorts {
@@ -36,6 +38,27 @@ struct EnginePorts {
     Clients& clients;
 };
 
+// The words that a client writes: one per chunk, pins in use in the low 16 bits, accesses above.
+// Each look copies the word once; all there is to know of it is whether it is pinned.
+class PinWords {
+public:
+    static constexpr uint32_t pin_mask = 0xffff;
+
+    PinWords() = default;
+    PinWords(const std::atomic<uint32_t>* words, size_t count) : words_(words, count) {}
+    template <typename Range>
+    PinWords(const Range& range) : words_(std::data(range), std::size(range)) {}
+
+    size_t size() const { return words_.size(); }
+    // Sequentially consistent: SharedWords says why.
+    bool is_pinned(ChunkIndex chunk) const {
+        return (words_[chunk.value].load(std::memory_order_seq_cst) & pin_mask) != 0;
+    }
+
+private:
+    std::span<const std::atomic<uint32_t>> words_;
+};
+
 // The words that a client shares with the engine, one per chunk.
 //
 // Hit path, without a message: the client adds a pin, fences, reads the chunk's state word;
@@ -44,11 +67,10 @@ struct EnginePorts {
 struct SharedWords {
     // Written by the engine: the ChunkState in the low 8 bits.
     std::span<std::atomic<uint32_t>> states;
-    // Written by the client: pins in use in the low 16 bits, accesses above. Hostile: only ever
-    // compared with zero.
-    std::span<const std::atomic<uint32_t>> pins;
+    // Written by the client.
+    PinWords pins;
 
-    static constexpr uint32_t pin_mask = 0xffff;
+    static constexpr uint32_t pin_mask = PinWords::pin_mask;
     static constexpr uint32_t pin_one = (1u << 16) + 1;  // one pin, counted as one access
 };
 

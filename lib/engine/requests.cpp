@@ -13,7 +13,8 @@ namespace {
 
 // Chunks that one request touches in one tick, and those of an ending session that have no frame.
 constexpr uint32_t chunks_per_turn = 16;
-constexpr uint32_t closing_chunks_per_turn = 64;
+// What giving up a chunk with a frame costs, in those without.
+constexpr uint32_t cost_of_frame = 16;
 
 }  // namespace
 
@@ -56,12 +57,23 @@ void Engine::complete(SessionIndex index, Waiter& waiter, Errc result) {
 
 bool Engine::advance_requests() {
     bool advanced = false;
-    for (uint32_t index = 0; index < sessions_end_; ++index) {
+    const uint32_t count = std::max(1u, sessions_end_);
+    next_giving_up_ = (next_giving_up_ + 1) % count;
+    for (uint32_t turn = 0; turn < sessions_end_; ++turn) {
+        const uint32_t index = (next_giving_up_ + turn) % count;
         if (!sessions_[index] || sessions_[index]->waiting == 0) continue;
         for (Waiter& waiter : sessions_[index]->waiters)
             if (waiter.active) advanced |= advance_request(SessionIndex{index}, waiter);
     }
     return advanced;
+}
+
+// Giving up is the longest that one session can make all others wait: it is rationed.
+bool Engine::may_give_up(ChunkRef chunk) {
+    const uint32_t cost = has_frame(record(chunk).state) ? cost_of_frame : 1;
+    if (give_ups_left_ < cost) return false;
+    give_ups_left_ -= cost;
+    return true;
 }
 
 bool Engine::advance_request(SessionIndex index, Waiter& waiter) {
@@ -128,10 +140,9 @@ bool Engine::advance_giving_up(SessionIndex index, Waiter& waiter) {
     const Session& session = session_at(index);
     const ChunkTable& chunks = session.chunks;
     const uint32_t end = std::min(waiter.end, waiter.cursor + chunks_per_turn);
-    const uint32_t frames_before = session.frames;
     bool advanced = waiter.cursor < end;
-    while (waiter.cursor < end && frames_before - session.frames < limits::closes_per_turn)
-        give_up({index, ChunkIndex{waiter.cursor++}}, waiter.kind == RequestKind::clear);
+    for (; waiter.cursor < end && may_give_up({index, ChunkIndex{waiter.cursor}}); ++waiter.cursor)
+        give_up({index, ChunkIndex{waiter.cursor}}, waiter.kind == RequestKind::clear);
     while (waiter.settled < waiter.cursor &&
            !(chunks[ChunkIndex{waiter.settled}].flags & ChunkFlags::doomed)) {
         ++waiter.settled;
@@ -193,9 +204,12 @@ bool Engine::advance_prefetch(SessionIndex index, Waiter& waiter) {
 
 bool Engine::advance_closings() {
     bool advanced = false;
-    for (uint32_t index = 0; index < sessions_end_; ++index)
+    const uint32_t count = sessions_end_;
+    for (uint32_t turn = 0; turn < count; ++turn) {
+        const uint32_t index = (next_giving_up_ + turn) % count;
         if (sessions_[index] && sessions_[index]->closing)
             advanced |= advance_closing(SessionIndex{index});
+    }
     return advanced;
 }
 
@@ -203,11 +217,9 @@ bool Engine::advance_closings() {
 // still owns its buffers.
 bool Engine::advance_closing(SessionIndex index) {
     Session& session = session_at(index);
-    const uint32_t end =
-        std::min(session.end_chunk, session.closing_cursor + closing_chunks_per_turn);
-    const uint32_t frames_before = session.frames;
-    const bool advanced = session.closing_cursor < end;
-    while (session.closing_cursor < end && frames_before - session.frames < limits::closes_per_turn)
+    const bool advanced = session.closing_cursor < session.end_chunk;
+    while (session.closing_cursor < session.end_chunk &&
+           may_give_up({index, ChunkIndex{session.closing_cursor}}))
         give_up({index, ChunkIndex{session.closing_cursor++}}, false);
     if (session.closing_cursor < session.end_chunk || session.moves > 0) return advanced;
     CIUIC_CHECK(session.frames == 0 && session.promised == 0 && session.reading_bytes == 0);

@@ -10,6 +10,7 @@
 #include "engine/engine.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 namespace ciuic {
@@ -86,6 +87,11 @@ void Engine::on_block_read(Move& move, const Status& status) {
     CIUIC_CHECK(move.stage == MoveStage::reading);
     move.parts_flying = 0;
     SessionStats& stats = session_at(move.chunk.session).stats;
+    move.read_failed = !status;
+    if (status.error().os_error == EFAULT) {
+        move.client_failed = true;
+        ports_.clients.tampered(move.chunk.session);
+    }
     if (status) {
         stats.store_bytes_read += move.bytes.size();
         uint64_t content_hash = 0;

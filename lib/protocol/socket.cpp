@@ -87,21 +87,6 @@ bool take_fds(msghdr& header, ReceivedFds& fds) {
     return good;
 }
 
-Status check_header(std::span<const std::byte> message, size_t length_bytes,
-                    const detail::Expected& expected) {
-    wire::MessageHeader header;
-    if (length_bytes < sizeof header) return Error{Errc::invalid, 0, "the message is too short"};
-    std::memcpy(&header, message.data(), sizeof header);
-    if (header.magic != wire::magic)
-        return Error{Errc::invalid, 0, "the other end does not speak Ciuic's protocol"};
-    if (header.version != wire::version)
-        return Error{Errc::version, 0, "the other end speaks another version of the protocol"};
-    if (header.kind != expected.kind || header.size_bytes != message.size() ||
-        length_bytes != message.size() || (header.flags & ~expected.flags_known) != 0)
-        return Error{Errc::invalid, 0, "the message is not the one expected here"};
-    return {};
-}
-
 Result<sockaddr_un> address_of(const char* path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -273,7 +258,7 @@ Status send_bytes(int socket, std::span<const std::byte> message, std::span<cons
     return {};
 }
 
-Status receive_bytes(int socket, std::span<std::byte> message, const Expected& expected,
+Status receive_bytes(int socket, std::span<std::byte> message, const ExpectedMessage& expected,
                      ReceivedFds& fds, Nanos wait_max) {
     fds = {};
     alignas(cmsghdr) std::array<std::byte, control_bytes> control{};
@@ -290,7 +275,7 @@ Status receive_bytes(int socket, std::span<std::byte> message, const Expected& e
     Status status =
         length == 0
             ? Status(Error{Errc::disconnected, 0, "the other end has closed the connection"})
-            : check_header(message, length, expected);
+            : check_message(message, length, expected);
     if (status && !fds_are_good)
         status =
             Error{Errc::invalid, 0, "the message carries more than descriptors that belong to it"};

@@ -5,12 +5,14 @@
 // A message that is not exactly what was expected (size, kind, flags, number of descriptors) is
 // refused, and every descriptor that came with it is closed.
 //
-// Not here: who says what when (docs/protocol.md, daemon/, client/).
+// Not here: what is wrong with a message (handshake), who says what when (docs/protocol.md,
+// daemon/, client/).
 // Threads: any, one per socket. No heap: the client's half runs inside strangers' processes.
 #pragma once
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "protocol/handshake.hpp"
 #include "protocol/wire.hpp"
 
 #include <sys/types.h>
@@ -59,11 +61,7 @@ struct ReceivedFds {
 namespace detail {
 Status send_bytes(int socket, std::span<const std::byte> message, std::span<const int> fds,
                   Nanos wait_max);
-struct Expected {
-    wire::MessageKind kind{};
-    uint32_t flags_known = 0;
-};
-Status receive_bytes(int socket, std::span<std::byte> message, const Expected& expected,
+Status receive_bytes(int socket, std::span<std::byte> message, const ExpectedMessage& expected,
                      ReceivedFds& fds, Nanos wait_max);
 }  // namespace detail
 

@@ -114,9 +114,11 @@ TEST_F(SimDeviceTest, StopsAtIllegalCalls) {
     EXPECT_DEATH((void)device.open(chunk, frame), "not closed");
     EXPECT_DEATH((void)device.open({chunk.session, ChunkIndex{4}}, frame), "in use");
     EXPECT_DEATH((void)device.restore(chunk, frame, true), "not concealed");
-    EXPECT_DEATH((void)device.poison(chunk), "not closed");
     EXPECT_DEATH(device.detach(chunk.session), "still has a frame");
     EXPECT_DEATH((void)device.reveal(chunk, FrameIndex{1}, 0, block, true), "has frame 2");
+    ASSERT_TRUE(device.reveal(chunk, frame, 0, 2 * block, true));
+    EXPECT_DEATH((void)device.poison(chunk), "shown or concealed");
+    EXPECT_DEATH((void)device.open_part(chunk, frame, 0, block), "is open already");
 }
 
 // Goal: a frame never changes hands under a transfer or a job. Method: claim its bytes are in use.

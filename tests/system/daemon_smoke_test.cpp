@@ -3,9 +3,8 @@
 // The real daemon and clients that speak the bare protocol: no client library.
 #include "device/host/client_side.hpp"
 #include "device/host/rung.hpp"
-#include "protocol/request_ring.hpp"
-#include "protocol/socket.hpp"
 #include "tests/support/huge_pages.hpp"
+#include "tests/system/bare_client.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -29,103 +28,11 @@
 namespace ciuic {
 namespace {
 
-constexpr Nanos plenty{30'000'000'000};
+using test::BareClient;
+using test::Pipe;
+
 constexpr uint32_t budget_chunks = 16;
 constexpr uint32_t used_chunks = 48;  // three times the budget
-
-// Runs in the client's process.
-class BareClient {
-public:
-    static std::optional<BareClient> connect(const std::string& path) {
-        BareClient client;
-        auto socket = connect_socket(path.c_str(), plenty);
-        if (!socket) return std::nullopt;
-        client.socket_ = std::move(*socket);
-        wire::Hello hello;
-        std::memcpy(hello.name.data(), "bare", 4);
-        wire::Welcome welcome;
-        ReceivedFds fds;
-        if (!send_message(client.socket_.get(), hello, {}, plenty) ||
-            !receive_message(client.socket_.get(), welcome, fds, plenty) || welcome.status != 0)
-            return std::nullopt;
-        client.chunk_bytes_ = welcome.chunk_bytes;
-        const uint64_t length_bytes = welcome.address_chunks * welcome.chunk_bytes;
-        const SegmentShape shape{welcome.address_chunks, welcome.chunk_bytes};
-        auto engine = EngineSegment::map(fds.fds[1].get(), shape);
-        auto segment = ClientSegment::map(fds.fds[2].get(), shape);
-        auto space = map_space(fds.fds[0].get(), length_bytes);
-        auto uffd = open_userfault(fds.fds[4].get());
-        if (!engine || !segment || !space || !uffd) return std::nullopt;
-        client.engine_ = std::move(*engine);
-        client.segment_ = std::move(*segment);
-        client.space_ = std::move(*space);
-        client.uffd_ = std::move(*uffd);
-        client.doorbell_ = std::move(fds.fds[3]);
-        if (!uffd_handshake(client.uffd_.get(), shared_userfault_features()) ||
-            !register_space(client.uffd_.get(), client.space_.data(), length_bytes, true))
-            return std::nullopt;
-        const wire::Ready ready{.base_address = reinterpret_cast<uint64_t>(client.space_.data())};
-        const int fd = client.uffd_.get();
-        wire::Started started;
-        if (!send_message(client.socket_.get(), ready, std::span(&fd, 1), plenty) ||
-            !receive_message(client.socket_.get(), started, fds, plenty) || started.status != 0)
-            return std::nullopt;
-        return client;
-    }
-
-    Errc promise(uint32_t first, uint32_t count) {
-        RequestWriter writer(segment_, engine_);
-        const uint64_t one = 1;
-        if (writer.push({.kind = wire::RequestKind::promise,
-                         .sequence = 1,
-                         .first_chunk = first,
-                         .chunks = count}))
-            (void)!::write(doorbell_.get(), &one, sizeof one);
-        const wire::ReplySlot& slot = std::as_const(engine_).page().replies[0];
-        while (slot.sequence.load(std::memory_order_acquire) != 1) ::sched_yield();
-        return static_cast<Errc>(slot.result.load());
-    }
-
-    // Every 8 bytes of every page differ from all others.
-    void fill(uint32_t chunks, uint64_t salt) {
-        for (uint64_t word = 0; word < chunks * chunk_bytes_ / 8; ++word)
-            words()[word] = word * 0x9e3779b97f4a7c15u + salt;
-    }
-    bool is_intact(uint32_t chunks, uint64_t salt) const {
-        for (uint64_t word = 0; word < chunks * chunk_bytes_ / 8; ++word)
-            if (words()[word] != word * 0x9e3779b97f4a7c15u + salt) return false;
-        return true;
-    }
-
-private:
-    uint64_t* words() const { return reinterpret_cast<uint64_t*>(space_.data()); }
-
-    UniqueFd socket_;
-    EngineSegment engine_;
-    ClientSegment segment_;
-    Mapping space_;
-    UniqueFd uffd_;
-    UniqueFd doorbell_;
-    uint64_t chunk_bytes_ = 0;
-};
-
-// Bytes between a test and its child processes; reading waits, an ended partner reads as -1.
-struct Pipe {
-    Pipe() {
-        int ends[2];
-        if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
-        out = UniqueFd(ends[0]);
-        in = UniqueFd(ends[1]);
-    }
-    int read_byte() const {
-        char byte = 0;
-        return ::read(out.get(), &byte, 1) == 1 ? byte : -1;
-    }
-    void write_byte(char byte) const { (void)!::write(in.get(), &byte, 1); }
-
-    UniqueFd out;
-    UniqueFd in;
-};
 
 class DaemonSmokeTest : public testing::TestWithParam<const char*> {
 protected:

@@ -7,10 +7,13 @@
 #include "device/host/userfault_abi.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace ciuic {
@@ -34,9 +37,9 @@ int allocate(int file, int mode, uint64_t offset_bytes, uint64_t length_bytes) {
     }
 }
 
-void punch(int file, uint64_t offset_bytes, uint64_t length_bytes) {
+bool punch(int file, uint64_t offset_bytes, uint64_t length_bytes) {
     constexpr int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-    CIUIC_CHECK(allocate(file, mode, offset_bytes, length_bytes) == 0);
+    return allocate(file, mode, offset_bytes, length_bytes) == 0;
 }
 
 // Any other descriptor could block in ioctl() or read() for as long as its maker likes.
@@ -109,15 +112,18 @@ SharedHostDevice::create(const SharedHostOptions& options) {
                                  options.chunk_bytes));
     UniqueFd events(::epoll_create1(EPOLL_CLOEXEC));
     if (!events) return os_refusal("epoll_create1", errno);
+    CIUIC_TRY(std::unique_ptr<Undertaker> undertaker,
+              Undertaker::create("ciuic-undertake", 1, options.sessions, settle));
     return std::unique_ptr<SharedHostDevice>(
-        new SharedHostDevice(options, std::move(files), std::move(events)));
+        new SharedHostDevice(options, std::move(files), std::move(events), std::move(undertaker)));
 }
 
 SharedHostDevice::SharedHostDevice(const SharedHostOptions& options, FrameFiles files,
-                                   UniqueFd events)
+                                   UniqueFd events, std::unique_ptr<Undertaker> undertaker)
     : files_(std::move(files)), features_(options.features), page_bytes_(files_.page_bytes()),
       events_(std::move(events)), spaces_(options.sessions), users_(options.frames, nobody),
-      whole_(options.frames, 0) {
+      whole_(options.frames, 0), bus_hits_(GuardedRange::hits()),
+      undertaker_(std::move(undertaker)) {
     traits_.name = "host-shared";
     traits_.frame_kind = files_.name();
     traits_.frames = options.frames;
@@ -128,9 +134,29 @@ SharedHostDevice::SharedHostDevice(const SharedHostOptions& options, FrameFiles 
         traits_.sees_writes ? std::max(options.block_bytes, page_bytes_) : options.chunk_bytes;
     traits_.opens_parts = traits_.reveal_bytes < options.chunk_bytes;
     traits_.opens_zeroed = true;
+    traits_.program_reaches_frames = true;
 }
 
-SharedHostDevice::~SharedHostDevice() = default;
+SharedHostDevice::~SharedHostDevice() {
+    std::array<Settled, 16> settled;
+    while (estates_ > 0) {
+        pollfd entry{undertaker_->event_fd(), POLLIN, 0};
+        (void)::poll(&entry, 1, -1);
+        estates_ -= static_cast<uint32_t>(undertaker_->drain(settled));
+    }
+}
+
+SharedHostDevice::Settled SharedHostDevice::settle(const Estate& estate) {
+    // The client may hold the file open, and may have put pages into it. In parts: what others
+    // allocate meanwhile waits for one of them at most.
+    // (No SEEK_DATA: to it, pages that are only allocated are a hole.)
+    constexpr uint64_t part_bytes = 16 * MiB;
+    for (uint64_t offset_bytes = 0; offset_bytes < estate.size_bytes; offset_bytes += part_bytes)
+        (void)punch(estate.file, offset_bytes, part_bytes);
+    ::munmap(estate.begin, estate.size_bytes);
+    ::close(estate.file);
+    return {};
+}
 
 SharedHostDevice::Space& SharedHostDevice::space_of(ChunkRef chunk) {
     CIUIC_CHECK(chunk.session.value < spaces_.size());
@@ -160,6 +186,7 @@ Result<int> SharedHostDevice::make_space(SessionIndex session, uint32_t chunks) 
     const uint64_t size_bytes = chunks * traits_.chunk_bytes;
     CIUIC_TRY(UniqueFd file, files_.make_file(size_bytes));
     CIUIC_TRY(space.mapping, map_space(file.get(), size_bytes));
+    CIUIC_TRY(space.guard, GuardedRange::watch(space.mapping.bytes(), traits_.chunk_bytes));
     space.file = std::move(file);
     space.chunks = chunks;
     return space.file.get();
@@ -227,12 +254,19 @@ void SharedHostDevice::unwatch(int uffd) {
 
 Result<std::span<std::byte>> SharedHostDevice::open(ChunkRef chunk, FrameIndex frame) {
     CIUIC_CHECK(frame.value < users_.size() && users_[frame.value] == nobody);
-    return open_part(chunk, frame, 0, traits_.chunk_bytes);
+    return back(chunk, frame, 0, traits_.chunk_bytes);
 }
 
 Result<std::span<std::byte>> SharedHostDevice::open_part(ChunkRef chunk, FrameIndex frame,
                                                          uint64_t offset_bytes,
                                                          uint64_t length_bytes) {
+    if (!traits_.opens_parts) return Device::open_part(chunk, frame, offset_bytes, length_bytes);
+    return back(chunk, frame, offset_bytes, length_bytes);
+}
+
+// Makes this part's pages.
+Result<std::span<std::byte>> SharedHostDevice::back(ChunkRef chunk, FrameIndex frame,
+                                                    uint64_t offset_bytes, uint64_t length_bytes) {
     CIUIC_CHECK(frame.value < users_.size());
     CIUIC_CHECK(users_[frame.value] == nobody || users_[frame.value] == chunk);
     CIUIC_CHECK(length_bytes > 0 && offset_bytes + length_bytes <= traits_.chunk_bytes);
@@ -240,14 +274,17 @@ Result<std::span<std::byte>> SharedHostDevice::open_part(ChunkRef chunk, FrameIn
     const std::span<std::byte> bytes = bytes_of(space, chunk);
     const std::span<std::byte> part = bytes.subspan(offset_bytes, length_bytes);
     const uint64_t in_file_bytes = chunk.chunk.value * traits_.chunk_bytes + offset_bytes;
+    // Before the allocation, which may grow the file.
+    if (!check_size(space)) return Error{Errc::disconnected, 0, space.breach};
     // First the pages, then this process's view of them: neither a read from disk nor a touch
     // finds memory missing, so a lack of it is an error code here and no SIGBUS anywhere.
     int refused = allocate(space.file.get(), 0, in_file_bytes, part.size());
     if (refused == 0 && ::madvise(part.data(), part.size(), MADV_POPULATE_WRITE) != 0)
         refused = errno;
     if (refused != 0) {
-        punch(space.file.get(), in_file_bytes, part.size());
+        give_back(space, in_file_bytes, part.size());
         const bool memory = refused == ENOSPC || refused == ENOMEM || refused == EFAULT;
+        if (memory) accuse_thieves();
         return Error{memory ? Errc::no_memory : Errc::io, refused, "allocating a frame"};
     }
     if (users_[frame.value] == nobody) ++space.open_chunks;
@@ -261,9 +298,12 @@ Status SharedHostDevice::reveal(ChunkRef chunk, FrameIndex frame, uint64_t offse
     CIUIC_CHECK(offset_bytes % traits_.reveal_bytes == 0 &&
                 length_bytes % traits_.reveal_bytes == 0);
     CIUIC_CHECK(length_bytes > 0 && offset_bytes + length_bytes <= traits_.chunk_bytes);
-    CIUIC_TRY_STATUS(userfault::map_present(
-        space.uffd.get(), client_address(space, chunk) + offset_bytes, length_bytes, page_bytes_,
-        writable || !traits_.sees_writes));
+    const Status shown =
+        userfault::map_present(space.uffd.get(), client_address(space, chunk) + offset_bytes,
+                               length_bytes, page_bytes_, writable || !traits_.sees_writes);
+    if (shown.error().os_error == EFAULT)
+        note_breach(space, "it took pages out of its memory file");
+    if (!shown) return shown;
     if (length_bytes == traits_.chunk_bytes) whole_[frame.value] = 1;
     if (whole_[frame.value])
         space.readers.show(offset_of(chunk), traits_.chunk_bytes);
@@ -298,7 +338,8 @@ Status SharedHostDevice::restore(ChunkRef chunk, FrameIndex frame, bool writable
 
 void SharedHostDevice::close(ChunkRef chunk, FrameIndex frame) {
     Space& space = space_of(chunk, frame);
-    punch(space.file.get(), offset_of(chunk), traits_.chunk_bytes);
+    (void)check_size(space);
+    give_back(space, offset_of(chunk), traits_.chunk_bytes);
     users_[frame.value] = nobody;
     whole_[frame.value] = 0;
     --space.open_chunks;
@@ -324,9 +365,67 @@ void SharedHostDevice::detach(SessionIndex session) {
     if (space.chunks == 0) return;
     if (space.uffd) unwatch(space.uffd.get());
     space.readers.for_each([this](int uffd) { unwatch(uffd); });
-    // The client may hold the file open, and may have put pages into it.
-    punch(space.file.get(), 0, space.mapping.size_bytes());
+    if (space.breach && !space.breach_told) --breaches_untold_;
+    space.guard.reset();
+    const size_t size_bytes = space.mapping.size_bytes();
+    const Estate estate{space.file.release(), space.mapping.release(), size_bytes};
     space = Space{};
+    std::array<Settled, 16> settled;
+    estates_ -= static_cast<uint32_t>(undertaker_->drain(settled));
+    if (undertaker_->submit(estate))
+        ++estates_;
+    else
+        settle(estate);
+}
+
+void SharedHostDevice::note_breach(Space& space, const char* what) {
+    if (space.breach) return;
+    space.breach = what;
+    ++breaches_untold_;
+}
+
+// False: the client has changed its file's size.
+bool SharedHostDevice::check_size(Space& space) {
+    struct stat status {};
+    if (::fstat(space.file.get(), &status) != 0 ||
+        static_cast<uint64_t>(status.st_size) != space.mapping.size_bytes())
+        note_breach(space, "it changed the size of its memory file");
+    return space.breach == nullptr;
+}
+
+// There is no memory: whose file holds more than it was given? A client's touch waits and its
+// chunks are counted, so nothing but its own hand fills it.
+void SharedHostDevice::accuse_thieves() {
+    for (Space& space : spaces_) {
+        struct stat status {};
+        if (space.chunks == 0 || ::fstat(space.file.get(), &status) != 0) continue;
+        // Where the machine gives huge pages unasked, the last one is larger than a small chunk.
+        const uint64_t unit_bytes = std::max(traits_.chunk_bytes, 2 * MiB);
+        if (static_cast<uint64_t>(status.st_blocks) * 512 > space.open_chunks * unit_bytes)
+            note_breach(space, "it filled its memory file behind the daemon's back");
+    }
+}
+
+void SharedHostDevice::give_back(Space& space, uint64_t offset_bytes, uint64_t length_bytes) {
+    if (!punch(space.file.get(), offset_bytes, length_bytes))
+        note_breach(space, "its memory file cannot be emptied");
+}
+
+std::optional<SharedHostDevice::Breach> SharedHostDevice::next_breach() {
+    if (const uint32_t hits = GuardedRange::hits(); hits != bus_hits_) {
+        bus_hits_ = hits;
+        for (Space& space : spaces_)
+            if (space.guard.was_hit()) note_breach(space, "it took memory from under the daemon");
+    }
+    if (breaches_untold_ == 0) return std::nullopt;
+    for (uint32_t index = 0; index < spaces_.size(); ++index) {
+        Space& space = spaces_[index];
+        if (!space.breach || space.breach_told) continue;
+        space.breach_told = true;
+        --breaches_untold_;
+        return Breach{SessionIndex{index}, space.breach};
+    }
+    return std::nullopt;
 }
 
 size_t SharedHostDevice::drain(std::span<DeviceEvent> events) {

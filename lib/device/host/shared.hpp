@@ -23,25 +23,32 @@
 //
 // Forked children of the client may read the space through mappings of their own (readers).
 //
-// A hostile client can hurt only its own session, with two exceptions that the owner must know:
-// it can fill its file behind the daemon's back (open() then says no_memory to others), and where
-// sealed() is false it can truncate its file, after which the daemon's touch of that mapping
-// raises SIGBUS.
+// A hostile client can hurt only its own session. What it does to its file behind the daemon's back
+// (truncating it where sealed() is false, filling it so that there is no memory for others) is a
+// breach, which next_breach() tells the owner, who ends the session: until then a touch of what is
+// not there any more finds zeros (bus_guard).
+//
+// What a session had is emptied and unmapped by a thread of its own: a client may have put as much
+// into its file as the machine has, and punching takes half a millisecond for 2 MiB of small pages.
 //
 // Not here: who may connect and what is sent to whom (daemon/), what the client does (client_side).
-// Threads: one, the engine's; what is not of Device on that thread too.
+// Threads: one, the engine's; what is not of Device on that thread too. The thread that empties
+// files touches nothing else.
 #pragma once
 
+#include "base/job_pool.hpp"
 #include "base/mapping.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "device/device.hpp"
+#include "device/host/bus_guard.hpp"
 #include "device/host/client_side.hpp"
 #include "device/host/frame_files.hpp"
 #include "device/host/readers.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace ciuic {
@@ -79,11 +86,18 @@ public:
     void remove_reader(SessionIndex session, uint32_t reader);
     // False: it has ended, or runs another program.
     bool is_reader_alive(SessionIndex session, uint32_t reader) const;
+    // What a client did to its file that none may do. Each session is named once, as long as it is
+    // there.
+    struct Breach {
+        SessionIndex session;
+        const char* what = "";
+    };
+    std::optional<Breach> next_breach();
 
     // Readable while drain() would return something, for all sessions together.
     int event_fd() const { return events_.get(); }
 
-    // The files cannot be truncated by the client.
+    // The files cannot be truncated by the client: the kernel sees to it, not next_breach().
     bool sealed() const { return files_.sealed(); }
 
     const DeviceTraits& traits() const override { return traits_; }
@@ -106,14 +120,28 @@ private:
     struct Space {
         UniqueFd file;
         Mapping mapping;
+        GuardedRange guard;  // of the mapping
         UniqueFd uffd;
         uint64_t client_base = 0;
+        const char* breach = nullptr;
+        bool breach_told = false;
         uint32_t chunks = 0;  // 0: there is no such session
         uint32_t open_chunks = 0;
         Readers readers;
     };
 
-    SharedHostDevice(const SharedHostOptions& options, FrameFiles files, UniqueFd events);
+    // A session's file and mapping, on their way out.
+    struct Estate {
+        int file = -1;
+        std::byte* begin = nullptr;
+        size_t size_bytes = 0;
+    };
+    struct Settled {};
+    using Undertaker = JobPool<Estate, Settled>;
+    static Settled settle(const Estate& estate);
+
+    SharedHostDevice(const SharedHostOptions& options, FrameFiles files, UniqueFd events,
+                     std::unique_ptr<Undertaker> undertaker);
     Space& space_of(ChunkRef chunk);
     Space& space_of(ChunkRef chunk, FrameIndex frame);
     uint64_t client_address(const Space& space, ChunkRef chunk) const;
@@ -123,6 +151,12 @@ private:
     void unwatch(int uffd);
     void keep_nonblocking(SessionIndex session, uint32_t reader);
     DeviceEvent event_at(SessionIndex session, uint64_t offset_bytes) const;
+    Result<std::span<std::byte>> back(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes,
+                                      uint64_t length_bytes);
+    void note_breach(Space& space, const char* what);
+    bool check_size(Space& space);
+    void accuse_thieves();
+    void give_back(Space& space, uint64_t offset_bytes, uint64_t length_bytes);
     size_t drain_session(SessionIndex session, std::span<DeviceEvent> events);
     size_t drain_reader(SessionIndex session, uint32_t reader, std::span<DeviceEvent> events);
 
@@ -134,6 +168,10 @@ private:
     std::vector<Space> spaces_;
     std::vector<ChunkRef> users_;  // by frame; its chunk, to catch a frame given twice
     std::vector<uint8_t> whole_;   // by frame; not 0: all of it is shown to the client
+    uint32_t bus_hits_ = 0;        // GuardedRange::hits() when the spaces were last looked at
+    uint32_t breaches_untold_ = 0;
+    std::unique_ptr<Undertaker> undertaker_;
+    uint32_t estates_ = 0;  // that the undertaker has
 };
 
 }  // namespace ciuic

@@ -36,6 +36,7 @@ TEST(ServiceThread, BlocksEverySignalOfItsOwnOnly) {
     thread->join();
     for (const int signal : {SIGHUP, SIGINT, SIGTERM, SIGCHLD, SIGUSR1, SIGALRM, SIGPROF})
         EXPECT_EQ(sigismember(&seen.mask, signal), 1) << signal;
+    EXPECT_EQ(sigismember(&seen.mask, SIGBUS), 0) << "bus_guard answers it";
     sigset_t after;
     pthread_sigmask(SIG_SETMASK, nullptr, &after);
     for (int signal = 1; signal < SIGRTMAX; ++signal)

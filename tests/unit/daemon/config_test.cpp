@@ -136,6 +136,17 @@ TEST_F(ConfigTest, ListsAllMistakes) {
     EXPECT_EQ(read("[device]\nchunk = 3\nframes = 4\n[store]\nspeed = 5\n").size(), 3u);
 }
 
+// Goal: a file cannot write lines, or to the terminal, through what is said of it. Method: line
+// ends and escapes in a value, a key, a section and outside of TOML.
+TEST_F(ConfigTest, AProblemIsOneLineWhateverTheFileHolds) {
+    for (const char* text : {"[device]\nbudget = \"6\\nGiB\"\n", "[device]\n\"a\\n\\u001bb\" = 1\n",
+                             "\"x\\ny\" = 1\n", "[device]\nbudget = \n\x1b[2J"}) {
+        const auto problems = read(text);
+        ASSERT_EQ(problems.size(), 1u) << text;
+        for (const char letter : problems[0]) EXPECT_GE(letter, ' ') << text;
+    }
+}
+
 // Goal: a file that is not there is a mistake, not an empty configuration. Method: no file.
 TEST_F(ConfigTest, NamesAMissingFile) {
     const auto problems = read_config_file(directory_ + "/none", config_);

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <string>
 
@@ -279,8 +280,9 @@ TEST_F(ServerTest, RefusesASessionThatItCannotGiveItsGuarantee) {
 TEST_F(ServerTest, EndsSessionsWhoseTouchesCannotFail) {
     const Client good = running_client();
     const Client lost = running_client();
+    device_.poison_result = Error{Errc::unsupported, 0, "an old kernel"};
     for (const uint32_t chunk : {3u, 4u})
-        device_.touches.push_back({SessionIndex{1}, ChunkIndex{chunk}});
+        device_.events.push_back({.chunk = {SessionIndex{1}, ChunkIndex{chunk}}});
     turns();
     EXPECT_TRUE(is_gone(lost));
     EXPECT_FALSE(is_gone(good));
@@ -320,6 +322,43 @@ TEST_F(ServerTest, EndsSessionsThatBreakTheProtocol) {
     good.ring();
     turns();
     EXPECT_TRUE(good.is_answered(promise));
+}
+
+// Goal: many who say Hello at once keep nobody waiting: a few are answered, then it is a turn's
+// time. Method: twelve; after each turn so many have their Welcome.
+TEST_F(ServerTest, GreetsAFewAtATime) {
+    std::vector<Client> clients;
+    for (int count = 0; count < 12; ++count) {
+        clients.push_back(connect());
+        clients.back().say(wire::Hello{});
+    }
+    const auto welcomed = [&] {
+        size_t count = 0;
+        for (Client& client : clients)
+            if (client.fds.count > 0 || client.receive_welcome() == Errc::ok) ++count;
+        return count;
+    };
+    for (const size_t expected : {4u, 8u, 12u}) {
+        turns(1);
+        EXPECT_EQ(welcomed(), expected);
+    }
+}
+
+// Goal: a client that meddles with its memory file loses its session, and only that one does.
+// Method: the space port tells of one, twice; a breach of a session that is closing is no other.
+TEST_F(ServerTest, EndsSessionsThatMeddleWithTheirMemory) {
+    const Client good = running_client();
+    const Client meddler = running_client();
+    spaces_.breach = {SessionIndex{meddler.welcome.session}, "it meddled"};
+    turns(1);
+    EXPECT_TRUE(is_gone(meddler));
+    EXPECT_FALSE(is_gone(good));
+    EXPECT_EQ(server_->counts().violations, 1u);
+    turns();
+    spaces_.breach = {SessionIndex{meddler.welcome.session}, "it meddled"};
+    turns();
+    EXPECT_EQ(server_->counts().violations, 1u);
+    EXPECT_EQ(server_->running().size(), 1u);
 }
 
 // Goal: one client that asks without end does not keep another waiting. Method: a full ring beside

@@ -44,6 +44,7 @@ public:
     uint32_t refused_opens = 0;  // so many of the next opens say no_memory
     Status poison_result;
     bool pinned = false;  // conceal says busy
+    void let_program_reach_frames() { traits_.program_reaches_frames = true; }
 
     void touch(uint32_t chunk, bool is_write = false, uint64_t offset_bytes = 0) {
         events.push_back({DeviceEventKind::missing, is_write, at(chunk), offset_bytes});
@@ -248,6 +249,7 @@ protected:
     }
     void closed(SessionIndex) override { is_closed = true; }
     void unanswerable(SessionIndex index) override { unanswerable_sessions.push_back(index); }
+    void tampered(SessionIndex) override { ++tamperings; }
 
     ScriptedDevice device;
     MemoryIo disk{2 * chunks * chunk_bytes, 16};
@@ -262,6 +264,7 @@ protected:
     std::vector<std::pair<uint64_t, Errc>> completions;
     std::vector<SessionIndex> unanswerable_sessions;
     bool is_closed = false;
+    uint32_t tamperings = 0;
 
 private:
     static StoreOptions store_options() {

@@ -175,6 +175,22 @@ TEST_F(EvictTest, ARefusedWriteTakesAnotherPlaceAndNeverTheOldOneAgain) {
     while (const auto place = store.allocate()) EXPECT_NE(place->offset_bytes(), refused);
 }
 
+TEST_F(EvictTest, AWriteFromMemoryThatIsGoneIsTheClientsDoing) {
+    promise(0, 1);
+    put(0, 1);
+    const uint32_t room = store.chunks_max();
+    disk.faults[0] = {IoFault::Kind::fail, EFAULT};
+    evict(0);
+    settle();
+    EXPECT_EQ(state(0), ChunkState::resident);
+    EXPECT_EQ(tamperings, 1u);
+    EXPECT_EQ(store.chunks_max(), room);
+    evict_fully(0);
+    device.touch(0);
+    settle();
+    EXPECT_TRUE(all_bytes_are(0, 1));
+}
+
 TEST_F(EvictTest, ADiskThatRefusesEveryWriteCostsNoByte) {
     promise(0, 1);
     put(0, 1);

@@ -97,6 +97,30 @@ TEST_F(FetchTest, APlaceThatLostItsBytesIsNeverUsedAgain) {
     while (const auto other = store.allocate()) EXPECT_NE(other->first_granule, place);
 }
 
+// A client that could cost the store its places would in time leave others without any.
+TEST_F(FetchTest, WhatTheClientMayHaveDoneCostsTheStoreNoPlace) {
+    device.let_program_reach_frames();
+    const uint32_t room = store.chunks_max();
+    damage(0);
+    device.touch(0);
+    settle();
+    ASSERT_EQ(state(0), ChunkState::lost);
+    EXPECT_EQ(store.chunks_max(), room);
+    EXPECT_EQ(tamperings, 0u);
+}
+
+TEST_F(FetchTest, AReadIntoMemoryThatIsGoneIsTheClientsDoing) {
+    const uint32_t room = store.chunks_max();
+    for (uint64_t request = 0; request < 100; ++request)
+        disk.faults[reads_from + request] = {IoFault::Kind::fail, EFAULT};
+    device.touch(0);
+    settle();
+    EXPECT_EQ(state(0), ChunkState::lost) << "loudly";
+    EXPECT_TRUE(device.called("poison 0"));
+    EXPECT_GT(tamperings, 0u);
+    EXPECT_EQ(store.chunks_max(), room);
+}
+
 TEST_F(FetchTest, ALostChunkRefusesEveryLaterTouch) {
     damage(0);
     device.touch(0);

@@ -80,6 +80,34 @@ TEST_F(RequestsTest, DiscardReturnsPromiseFrameAndPlace) {
     }
 }
 
+// Punching a chunk of small pages takes half a millisecond, in which everyone waits.
+TEST_F(RequestsTest, ATickGivesUpAFewFramesAndNoMore) {
+    promise(0, 8);
+    for (uint32_t chunk = 0; chunk < 6; ++chunk) put(chunk, 1);
+    for (uint32_t chunk = 0; chunk < 6; ++chunk) request(RequestKind::discard, chunk, 1, chunk);
+    static_assert(limits::closes_per_turn == 2, "six are three turns' worth");
+    const auto closed = [&] {
+        return std::count_if(device.calls.begin(), device.calls.end(), [](const std::string& call) {
+            return call.compare(0, 5, "close") == 0;
+        });
+    };
+    for (uint32_t turn = 1; turn <= 3; ++turn) {
+        EXPECT_TRUE(engine.tick());
+        EXPECT_EQ(closed(), turn * limits::closes_per_turn);
+    }
+    for (uint32_t chunk = 0; chunk < 6; ++chunk) EXPECT_EQ(state(chunk), ChunkState::vacant);
+    device.calls.clear();
+    for (uint32_t chunk = 6; chunk < 8; ++chunk) put(chunk, 1);
+    promise(0, 4);
+    for (uint32_t chunk = 0; chunk < 4; ++chunk) put(chunk, 1);
+    engine.close_session(session);
+    EXPECT_TRUE(engine.tick());
+    EXPECT_EQ(closed(), limits::closes_per_turn);
+    settle();
+    EXPECT_EQ(closed(), 6);
+    EXPECT_TRUE(is_closed);
+}
+
 TEST_F(RequestsTest, PromisesNoMoreThanTheStoreHolds) {
     SessionOptions options;
     std::vector<ChunkRecord> many(1000);

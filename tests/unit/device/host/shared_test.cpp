@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device/host/shared.hpp"
 
+#include "base/clock.hpp"
 #include "base/units.hpp"
 #include "tests/unit/device/host/local_client.hpp"
 
@@ -67,6 +68,20 @@ protected:
         struct stat status {};
         ::fstat(files_[session].get(), &status);
         return static_cast<uint64_t>(status.st_blocks) * 512;
+    }
+
+    // In a while: a thread does it.
+    bool is_emptied(uint32_t session) const {
+        MonotonicClock clock;
+        for (const Nanos end = clock.now() + Nanos{int64_t{patience_ms} * 1'000'000};
+             held_bytes(session) > 0;)
+            if (clock.now() > end) return false;
+        return true;
+    }
+
+    uint32_t next_breach() {
+        const auto breach = device_->next_breach();
+        return breach ? breach->session.value : none_index;
     }
 
     static bool wait_readable(int fd) {
@@ -178,10 +193,75 @@ TEST_F(SharedTest, StolenMemoryIsARefusalAndComesBack) {
     ASSERT_FALSE(refused.has_value());
     EXPECT_EQ(refused.error().code, Errc::no_memory);
     EXPECT_EQ(held_bytes(1), 0u);
+    EXPECT_EQ(next_breach(), 0u);
+    EXPECT_EQ(next_breach(), none_index);
     device_->detach(SessionIndex{0});
-    EXPECT_EQ(held_bytes(0), 0u);
+    EXPECT_TRUE(is_emptied(0));
     EXPECT_TRUE(device_->open(ref(1, 0), FrameIndex{0}).has_value());
     device_->close(ref(1, 0), FrameIndex{0});
+}
+
+// Goal: a client that truncates its file ends nobody but itself: the daemon's touch succeeds, its
+// transfers fail, the breach is told once, and another session's bytes stay. Method: an open chunk
+// of each of two sessions; one file is truncated; both chunks are read and written, through the
+// mapping and by a system call; then everything is given back.
+TEST_F(SharedTest, ATruncatedFileHarmsItsOwnSession) {
+    const Result<FrameFiles> probe = FrameFiles::create(FrameKind::tmpfs, chunk_bytes, chunk_bytes);
+    if (!probe.has_value()) GTEST_SKIP() << probe.error().what;
+    create(FrameKind::tmpfs);
+    const LocalClient hostile = attached_client(0);
+    const LocalClient other = attached_client(1);
+    const auto bytes = device_->open(ref(0, 3), FrameIndex{0});
+    const auto others = device_->open(ref(1, 3), FrameIndex{1});
+    ASSERT_TRUE(bytes.has_value() && others.has_value());
+    std::fill(bytes->begin(), bytes->end(), std::byte{7});
+    std::fill(others->begin(), others->end(), std::byte{9});
+    EXPECT_EQ(next_breach(), none_index);
+
+    ASSERT_EQ(::ftruncate(files_[0].get(), 0), 0);
+    const UniqueFd sink(::memfd_create("sink", MFD_CLOEXEC));
+    EXPECT_EQ(::write(sink.get(), bytes->data(), 1), -1);
+    EXPECT_EQ(errno, EFAULT);
+    std::thread worker([&] { EXPECT_EQ((*bytes)[chunk_bytes - 1], std::byte{0}); });
+    worker.join();
+    (*bytes)[0] = std::byte{1};
+    EXPECT_EQ(next_breach(), 0u);
+    EXPECT_EQ(next_breach(), none_index);
+    EXPECT_FALSE(device_->reveal(ref(0, 3), FrameIndex{0}, 0, chunk_bytes, true).has_value());
+    EXPECT_FALSE(device_->open(ref(0, 4), FrameIndex{2}).has_value());
+    EXPECT_EQ(next_breach(), none_index);
+    EXPECT_EQ((*others)[chunk_bytes - 1], std::byte{9});
+    EXPECT_TRUE(device_->reveal(ref(1, 3), FrameIndex{1}, 0, chunk_bytes, true).has_value());
+    EXPECT_EQ(other.space.data()[3 * chunk_bytes], std::byte{9});
+    device_->close(ref(0, 3), FrameIndex{0});
+    device_->close(ref(1, 3), FrameIndex{1});
+    device_->detach(SessionIndex{0});
+    EXPECT_TRUE(is_emptied(0));
+}
+
+// Goal: a change of size is found out although no touch failed. Method: a file that is made longer,
+// one that is cut where nothing is, and one that is cut and made whole again after a page of it was
+// shown.
+TEST_F(SharedTest, AChangedSizeIsABreach) {
+    const Result<FrameFiles> probe = FrameFiles::create(FrameKind::tmpfs, chunk_bytes, chunk_bytes);
+    if (!probe.has_value()) GTEST_SKIP() << probe.error().what;
+    create(FrameKind::tmpfs);
+    const LocalClient longer = attached_client(0);
+    const LocalClient shorter = attached_client(1);
+    const LocalClient mended = attached_client(2);
+    ASSERT_TRUE(device_->open(ref(2, 0), FrameIndex{2}).has_value());
+    ASSERT_EQ(::ftruncate(files_[0].get(), (chunks + 1) * chunk_bytes), 0);
+    ASSERT_EQ(::ftruncate(files_[1].get(), chunk_bytes), 0);
+    ASSERT_EQ(::ftruncate(files_[2].get(), 0), 0);
+    ASSERT_EQ(::ftruncate(files_[2].get(), chunks * chunk_bytes), 0);
+    EXPECT_FALSE(device_->open(ref(0, 0), FrameIndex{0}).has_value());
+    EXPECT_EQ(next_breach(), 0u);
+    EXPECT_FALSE(device_->open(ref(1, 0), FrameIndex{0}).has_value());
+    EXPECT_EQ(next_breach(), 1u);
+    EXPECT_EQ(device_->reveal(ref(2, 0), FrameIndex{2}, 0, chunk_bytes, true).error().os_error,
+              EFAULT);
+    EXPECT_EQ(next_breach(), 2u);
+    device_->close(ref(2, 0), FrameIndex{2});
 }
 
 // Goal: after a client has died its chunks can still be taken back, and showing them says that it
