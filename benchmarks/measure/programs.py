@@ -5,8 +5,10 @@ that does a pass whenever it is told to.
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import tempfile
+import time
 
 from .machine import MIB
 
@@ -44,9 +46,9 @@ class Fio:
 
 
 class Daemon:
-    """A daemon of one's own. `enter`: called in it before it executes."""
+    """A daemon of one's own. `enter`: called in it before it executes; `more`: options."""
 
-    def __init__(self, build, store, budget_mib, store_mib, frames, enter=None):
+    def __init__(self, build, store, budget_mib, store_mib, frames, enter=None, more=()):
         self.folder = tempfile.TemporaryDirectory(prefix="ciuic-bench-")
         self.socket = os.path.join(self.folder.name, "socket")
         self.report_file = os.path.join(self.folder.name, "report")
@@ -54,7 +56,7 @@ class Daemon:
         self.process = subprocess.Popen(
             [build / "bin/ciuic-swapd", "--budget", str(budget_mib * MIB), "--socket", self.socket,
              "--frames", frames, "--store", store, "--store-size", str(store_mib * MIB),
-             "--report", self.report_file, "--ready-fd", str(told)],
+             "--report", self.report_file, "--ready-fd", str(told), *more],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, pass_fds=[told],
             preexec_fn=enter)
         os.close(told)
@@ -64,6 +66,18 @@ class Daemon:
                 self.process.wait()
                 self.folder.cleanup()
                 raise RuntimeError(f"ciuic-swapd: {problem}")
+
+    def report(self):
+        """The report as it is now."""
+        pathlib.Path(self.report_file).unlink(missing_ok=True)
+        self.process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + 20
+        while not os.path.exists(self.report_file):  # it is renamed into place as a whole
+            if time.monotonic() > deadline:
+                raise RuntimeError("ciuic-swapd writes no report")
+            time.sleep(0.001)
+        with open(self.report_file, encoding="utf-8") as file:
+            return json.load(file)
 
     def close(self):
         """The daemon's report."""

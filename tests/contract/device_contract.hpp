@@ -120,6 +120,7 @@ protected:
     // The next fault; with none in time the test fails and gets an empty one.
     DeviceEvent next_event();
     bool no_event();
+    void serve(const DeviceEvent& event);
     void wait_counting(uint32_t worker);  // until it has counted on
     // Serves the faults at a shown chunk until the worker has finished.
     Outcome finish_serving(uint32_t worker, uint32_t index);

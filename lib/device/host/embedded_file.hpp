@@ -52,6 +52,10 @@ public:
     Result<std::span<std::byte>> open(ChunkRef chunk, FrameIndex frame) override {
         return shared_->open(chunk, frame);
     }
+    Result<std::span<std::byte>> open_part(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes,
+                                           uint64_t length_bytes) override {
+        return shared_->open_part(chunk, frame, offset_bytes, length_bytes);
+    }
     Status reveal(ChunkRef chunk, FrameIndex frame, uint64_t offset_bytes, uint64_t length_bytes,
                   bool writable) override {
         return shared_->reveal(chunk, frame, offset_bytes, length_bytes, writable);

@@ -53,6 +53,12 @@ bool is_userfault(int fd) {
     return std::strcmp(target, "anon_inode:[userfaultfd]") == 0;
 }
 
+// Clients need the right to a userfaultfd, not this process.
+HostFeatures for_clients(HostFeatures features) {
+    features.userfault = true;
+    return features;
+}
+
 Status make_nonblocking(int fd) {
     const int flags = ::fcntl(fd, F_GETFL);
     if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
@@ -102,8 +108,9 @@ SharedHostDevice::create(const SharedHostOptions& options) {
     if (!is_power_of_two(options.chunk_bytes) || !is_power_of_two(options.block_bytes) ||
         options.block_bytes < base_page_bytes || options.chunk_bytes < options.block_bytes)
         return Error{Errc::invalid, 0, "chunk and block sizes are powers of two, from one page on"};
-    if (!options.features.userfault) return options.features.refusal;
-    if (rung_of(options.features) == HostRung::none)
+    const bool is_known = options.features.userfault || options.features.minor_shared;
+    if (!is_known) return options.features.refusal;
+    if (rung_of(for_clients(options.features)) == HostRung::none)
         return Error{Errc::unsupported, 0,
                      "paging shared memory needs Linux 6.1 (userfaultfd with minor faults and "
                      "write protection of shared memory)"};
@@ -128,7 +135,7 @@ SharedHostDevice::SharedHostDevice(const SharedHostOptions& options, FrameFiles 
     traits_.frame_kind = files_.name();
     traits_.frames = options.frames;
     traits_.chunk_bytes = options.chunk_bytes;
-    traits_.rung = rung_name(rung_of(features_));
+    traits_.rung = rung_name(rung_of(for_clients(features_)));
     traits_.sees_writes = features_.continue_wp;
     traits_.reveal_bytes =
         traits_.sees_writes ? std::max(options.block_bytes, page_bytes_) : options.chunk_bytes;
