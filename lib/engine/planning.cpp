@@ -64,7 +64,15 @@ bool Engine::plan_evictions() {
 void Engine::touch_stream(ChunkRef chunk) {
     Session& session = session_at(chunk.session);
     const PrefetchProposal proposal = session.streams.touched(chunk.chunk, session.end_chunk);
-    if (options_.prefetch_chunks_max > 0 && proposal.count > 0) session.ahead = proposal;
+    if (options_.prefetch_chunks_max == 0 || proposal.count == 0) return;
+    // What was proposed before and could not start yet comes before what goes on from there.
+    PrefetchProposal& ahead = session.ahead;
+    const int64_t behind = static_cast<int64_t>(ahead.first.value) +
+                           static_cast<int64_t>(ahead.step) * static_cast<int64_t>(ahead.count);
+    if (ahead.count > 0 && ahead.step == proposal.step && behind == proposal.first.value)
+        ahead.count += proposal.count;
+    else
+        ahead = proposal;
 }
 
 bool Engine::has_prefetch_room(const Session& session) const {

@@ -33,6 +33,32 @@ TEST_F(PlanningTest, AStreamIsFetchedAheadOfItsTouches) {
     EXPECT_LE(stats().prefetches_wasted, stats().prefetches_used / 4);
 }
 
+class LongStreamTest : public EngineRig {
+protected:
+    LongStreamTest() : EngineRig(true, 0, {}, 24) {}
+};
+
+TEST_F(LongStreamTest, WhatCouldNotStartIsNotForgottenAtTheNextTouch) {
+    promise(0, 16);
+    for (uint32_t chunk = 0; chunk < 16; ++chunk) put(chunk, 1);
+    request(RequestKind::evict, 0, 16, 1);
+    settle();
+    device.touch(0);
+    settle();
+    device.touch(1);
+    engine.tick();  // chunk 1 is on its way; 2 and 3 are proposed
+    device.refused_opens = UINT32_MAX;
+    for (int turn = 0; turn < 4; ++turn) engine.tick();
+    device.touch(2);
+    engine.tick();  // 4 and more are proposed
+    ASSERT_EQ(state(3), ChunkState::stored);
+    device.refused_opens = 0;
+    settle();
+    EXPECT_EQ(state(2), ChunkState::resident);
+    EXPECT_EQ(state(3), ChunkState::ready);
+    EXPECT_EQ(state(4), ChunkState::ready);
+}
+
 TEST_F(PlanningTest, PinnedChunksOutliveAnyPressure) {
     promise(0, chunks);
     put(0, 1);
