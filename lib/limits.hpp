@@ -70,9 +70,9 @@ inline constexpr uint32_t jobs_max = moves_max;
 // Shares of the disk, in the units of cgroup v2's io.weight.
 inline constexpr uint32_t weight_default = 100;
 inline constexpr uint32_t weight_max = 10'000;
-// What is read at once while several sessions want the disk: four chunks of 2 MiB fill it, and
-// whoever comes next waits behind no more than that.
-inline constexpr uint64_t contended_read_bytes = 8 * MiB;
+// What is read at once while several sessions want the disk: a chunk of 2 MiB keeps it busy until
+// the next is submitted, and whoever comes next waits behind no more than that.
+inline constexpr uint64_t contended_read_bytes = 2 * MiB;
 // What a session can owe the others for writes that made room.
 inline constexpr uint64_t owed_bytes_max = 64 * MiB;
 // A session that read a moment ago counts as wanting the disk.

@@ -96,6 +96,7 @@ void Engine::on_read(Move& move, uint32_t part, const Status& status) {
     if (status && part == 0 && move.first_block != none_index) show_first_block(move);
     if (move.parts_left || move.parts_flying) return;
     if (move.read_failed) return retry_fetch(move);
+    end_read(move);
     submit_job(move, JobKind::hash, MoveStage::hashing);
 }
 
