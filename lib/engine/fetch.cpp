@@ -49,7 +49,7 @@ bool Engine::start_fetch(ChunkRef chunk, Cause cause) {
     // The program uses some of the chunk already: the whole is shown as soon as it is there.
     if (gathers) {
         move.demanded = true;
-        session.lone.needed_whole();
+        session.lone.needed_whole(chunk.chunk);
     }
     const uint64_t block_bytes = ports_.store.block_bytes();
     // Whoever scans needs the whole chunk anyway.

@@ -85,7 +85,6 @@ void Engine::end_piece_out(Move& move, bool gone) {
         return take_piece_out(move);
     }
     const bool has_pieces = record(chunk).first_piece != none_index;
-    if (!has_pieces) session_at(chunk.session).lone.stayed_lone();
     apply(chunk, has_pieces ? ChunkEvent::piece_done : ChunkEvent::pieces_gone);
     end_wait(chunk);
     end_move(move);

@@ -39,7 +39,8 @@ bool Engine::wants_piece(ChunkRef chunk, Cause cause) {
     if (facts.piece_left_block == facts.wanted_block + 1 &&
         pieces_in_ - facts.piece_left_at < std::max(limits::pieces_min, pieces_.pieces() / 8))
         return false;
-    if (!holds(facts.copies, Copies::pieces)) return session_at(chunk.session).lone.wants_block();
+    if (!holds(facts.copies, Copies::pieces))
+        return session_at(chunk.session).lone.wants_block(chunk.chunk);
     uint32_t count = 0;
     for (uint32_t piece = facts.first_piece; piece != none_index;
          piece = pieces_[PieceIndex{piece}].next) {
@@ -62,7 +63,10 @@ bool Engine::start_piece(ChunkRef chunk) {
         retry_wanted_ = true;
         return false;
     }
-    if (!holds(facts.copies, Copies::pieces)) facts.first_piece = none_index;
+    if (!holds(facts.copies, Copies::pieces)) {
+        facts.first_piece = none_index;
+        session_at(chunk.session).lone.began(chunk.chunk);
+    }
     Move& move = begin_move(MoveKind::piece_in, chunk, Cause::fault);
     apply(chunk, ChunkEvent::piece_start);
     move.piece = piece;

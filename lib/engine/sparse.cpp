@@ -27,7 +27,7 @@ bool Engine::wants_block(ChunkRef chunk, Cause cause) {
     if (session.streams.is_streaming()) return false;
     if (facts.flags & (ChunkFlags::write_wanted | ChunkFlags::dense)) return false;
     if (facts.state == ChunkState::stored)
-        return may_take_frame(session) && session.lone.wants_block();
+        return may_take_frame(session) && session.lone.wants_block(chunk.chunk);
     const uint32_t beside = facts.shown_blocks << 1 | facts.shown_blocks >> 1;
     return !(beside & bit_of(facts.wanted_block)) &&
            std::popcount(facts.shown_blocks) < static_cast<int>(options_.pieces_per_chunk_max);
@@ -46,7 +46,10 @@ bool Engine::start_grow(ChunkRef chunk) {
         end_move(move);
         return false;
     }
-    if (!is_first) frames_.set_movable(move.frame, false);
+    if (is_first)
+        session_at(chunk.session).lone.began(chunk.chunk);
+    else
+        frames_.set_movable(move.frame, false);
     apply(chunk, ChunkEvent::grow_start);
     begin_read(move, block_bytes);
     move.first_block = facts.wanted_block;
@@ -146,14 +149,13 @@ void Engine::drop_sparse(ChunkRef chunk) {
 void Engine::give_way_to_fetch(ChunkRef chunk) {
     if (record(chunk).state != ChunkState::sparse) return;
     Session& session = session_at(chunk.session);
-    session.lone.needed_whole();
+    session.lone.needed_whole(chunk.chunk);
     ++session.stats.gathers;
     drop_sparse(chunk);
 }
 
 void Engine::evict_sparse(ChunkRef chunk) {
     Session& session = session_at(chunk.session);
-    session.lone.stayed_lone();
     ++session.stats.evictions;
     ++session.stats.evictions_clean;
     record(chunk).left_at = ++evictions_;

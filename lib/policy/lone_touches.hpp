@@ -3,12 +3,15 @@
 // Lone touches: whether the next missing chunk that is touched comes in as one block or whole.
 //
 // A program that goes through its chunks pays for a block first and for the chunk right after; one
-// that touches them here and there pays thirty times too much for whole chunks. What became of the
-// last few blocks tells which it is; while whole chunks come in, one in eight is tried as a block.
+// that touches them here and there pays thirty times too much for whole chunks. What came after the
+// last few blocks tells which it is: more of the same chunk, or another one. While whole chunks
+// come in, one in eight is tried as a block.
 //
 // Not here: streams (stream_prefetch), which always bring whole chunks.
 // Threads: one. Pure.
 #pragma once
+
+#include "base/units.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -18,11 +21,23 @@ namespace ciuic {
 class LoneTouches {
 public:
     // Asked once for each chunk that is to come in.
-    bool wants_block() { return score_ > 0 || ++misses_ % tried_of == 0; }
+    bool wants_block(ChunkIndex chunk) {
+        if (began_ != none_index && began_ != chunk.value) {
+            score_ = std::min(score_ + 1, score_max);
+            began_ = none_index;
+        }
+        return score_ > 0 || ++misses_ % tried_of == 0;
+    }
 
-    // A chunk that began as a block was needed whole; had left before it was.
-    void needed_whole() { score_ = std::max(score_ - 1, -score_max); }
-    void stayed_lone() { score_ = std::min(score_ + 1, score_max); }
+    // The chunk comes in as one block.
+    void began(ChunkIndex chunk) { began_ = chunk.value; }
+
+    // All of the chunk is wanted now.
+    void needed_whole(ChunkIndex chunk) {
+        if (began_ != chunk.value) return;
+        score_ = std::max(score_ - 1, -score_max);
+        began_ = none_index;
+    }
 
 private:
     static constexpr int32_t score_max = 4;
@@ -30,6 +45,7 @@ private:
 
     int32_t score_ = score_max / 2;
     uint32_t misses_ = 0;
+    uint32_t began_ = none_index;  // the last chunk that came in as a block, until it shows why
 };
 
 }  // namespace ciuic

@@ -9,29 +9,46 @@
 namespace ciuic {
 namespace {
 
-TEST(LoneTouchesTest, BeginsWithBlocksAndLearnsThatChunksAreNeeded) {
+class LoneTouchesTest : public ::testing::Test {
+protected:
+    // A chunk that is gone through, as most programs do. True: it began as a block.
+    bool go_through(uint32_t chunk) {
+        if (!policy.wants_block(ChunkIndex{chunk})) return false;
+        policy.began(ChunkIndex{chunk});
+        policy.needed_whole(ChunkIndex{chunk});
+        return true;
+    }
+    bool touch(uint32_t chunk) {
+        if (!policy.wants_block(ChunkIndex{chunk})) return false;
+        policy.began(ChunkIndex{chunk});
+        return true;
+    }
+
     LoneTouches policy;
+};
+
+TEST_F(LoneTouchesTest, BeginsWithBlocksAndLearnsThatChunksAreNeeded) {
     int blocks = 0;
-    for (int chunk = 0; chunk < 800; ++chunk)
-        if (policy.wants_block()) {
-            ++blocks;
-            policy.needed_whole();
-        }
+    for (uint32_t chunk = 0; chunk < 800; ++chunk) blocks += go_through(chunk);
     EXPECT_GE(blocks, 100) << "one in eight is tried";
     EXPECT_LE(blocks, 103);
 }
 
-TEST(LoneTouchesTest, ComesBackToBlocks) {
-    LoneTouches policy;
-    for (int chunk = 0; chunk < 100; ++chunk) policy.needed_whole();
-    int asked = 0;
-    for (int lone = 0; lone < 5; ++asked)
-        if (policy.wants_block()) {
-            policy.stayed_lone();
-            ++lone;
-        }
-    EXPECT_LE(asked, 40);
-    for (int chunk = 0; chunk < 100; ++chunk) EXPECT_TRUE(policy.wants_block());
+TEST_F(LoneTouchesTest, ComesBackToBlocks) {
+    for (uint32_t chunk = 0; chunk < 100; ++chunk) go_through(chunk);
+    uint32_t asked = 0;
+    for (int lone = 0; lone < 6; ++asked) lone += touch(asked);
+    EXPECT_LE(asked, 48u);
+    for (uint32_t chunk = 0; chunk < 100; ++chunk) EXPECT_TRUE(touch(chunk));
+}
+
+// Chunks that are touched again and again at random are wanted whole at last, but not because they
+// are gone through.
+TEST_F(LoneTouchesTest, AChunkThatIsWantedWholeMuchLaterSaysNothing) {
+    for (uint32_t round = 0; round < 100; ++round) {
+        EXPECT_TRUE(touch(round));
+        if (round >= 4) policy.needed_whole(ChunkIndex{round - 4});
+    }
 }
 
 }  // namespace
