@@ -17,7 +17,8 @@ from .programs import Bench, Daemon
 RESERVE_MIB = 16  # beside frames of hugetlbfs, 8 MiB leave no room for the programs' own code
 FIO_PAGES = 24  # huge pages for fio's buffers
 BLOCK_BYTES = 64 << 10
-ASLEEP = "polls for 200 us at most, then sleeps in epoll"
+POLLS = "polls for 200 us at most, then sleeps in epoll"
+ASLEEP = "sleeps in epoll"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +42,7 @@ ROWS = (
     SWAP,
     Row("mmap of a file", "file", "4 KiB", "the page cache, advised of the order",
         "the faulting thread sleeps on the disk"),
-    Row("embedded", "embedded", "2 MiB anonymous", "the frames, O_DIRECT, huge pages", ASLEEP),
+    Row("embedded", "embedded", "2 MiB anonymous", "the frames, O_DIRECT, huge pages", POLLS),
     Row("daemon, hugetlb", "daemon", "2 MiB hugetlb", "the frames, O_DIRECT, huge pages", ASLEEP,
         "hugetlb", "hugetlb"),
     Row("daemon, tmpfs", "daemon", "2 MiB tmpfs, mapped by 4 KiB",
