@@ -41,20 +41,6 @@ size_t QuickIo::drain(std::span<IoResult> results) {
     return count;
 }
 
-size_t QuickWorkers::drain(std::span<uint64_t> tokens) {
-    const size_t moved = std::min(tokens.size(), jobs_.size());
-    for (size_t index = 0; index < moved; ++index) {
-        const Job& job = jobs_[index];
-        if (job.kind == JobKind::hash)
-            hash_blocks(job.data, job.block_bytes, job.hashes);
-        else
-            std::fill(job.data.begin(), job.data.end(), std::byte{});
-        tokens[index] = job.token;
-    }
-    jobs_.erase(jobs_.begin(), jobs_.begin() + static_cast<std::ptrdiff_t>(moved));
-    return moved;
-}
-
 HostileWorld::HostileWorld() : stand_in_(::eventfd(0, EFD_CLOEXEC)) {
     device_.conceals = true;
     ServerOptions options;

@@ -9,6 +9,7 @@
 
 #include "daemon/server.hpp"
 #include "tests/support/formal_ports.hpp"
+#include "tests/support/held_workers.hpp"
 #include "tests/support/manual_clock.hpp"
 #include "tests/support/served_client.hpp"
 
@@ -34,17 +35,6 @@ public:
 private:
     std::vector<std::byte> bytes_;
     std::deque<IoResult> done_;
-};
-
-// Does its jobs when asked for the results.
-class QuickWorkers final : public Workers {
-public:
-    void submit(const Job& job) override { jobs_.push_back(job); }
-    size_t drain(std::span<uint64_t> tokens) override;
-    int event_fd() const override { return -1; }
-
-private:
-    std::vector<Job> jobs_;
 };
 
 class HostileWorld {
@@ -93,7 +83,7 @@ private:
                      {.capacity_bytes = 2 * address_chunks * chunk_bytes,
                       .chunk_bytes = chunk_bytes,
                       .block_bytes = block_bytes}};
-    QuickWorkers workers_;
+    test::HeldWorkers workers_;
     test::FormalDevice device_{frames, chunk_bytes, block_bytes};
     test::FormalSpaces spaces_{chunk_bytes};
     std::unique_ptr<Server> server_;

@@ -3,10 +3,10 @@
 // The daemon's life and death: SIGKILL at any moment of its clients', what they see then, and what
 // the next daemon finds.
 #include "base/random.hpp"
-#include "device/host/client_side.hpp"
 #include "limits.hpp"
 #include "tests/support/seed.hpp"
 #include "tests/system/test_client.hpp"
+#include "tests/system/why_not_here.hpp"
 
 #include <gtest/gtest.h>
 
@@ -24,8 +24,7 @@ constexpr uint64_t pages_per_chunk = 512;
 class DaemonLifeTest : public testing::Test {
 protected:
     void SetUp() override {
-        if (!probe_host_features().continue_wp)
-            GTEST_SKIP() << "no full userfaultfd with CONTINUE in write-protected mode here";
+        if (const std::string why = why_no_daemon(); !why.empty()) GTEST_SKIP() << why;
     }
 
     // The store is a named file, which stays: the next daemon uses it too.

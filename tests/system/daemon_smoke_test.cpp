@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The real daemon and clients that speak the bare protocol: no client library.
-#include "device/host/client_side.hpp"
 #include "device/host/rung.hpp"
 #include "tests/support/huge_pages.hpp"
 #include "tests/system/bare_client.hpp"
+#include "tests/system/why_not_here.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -46,6 +46,8 @@ protected:
             huge_pages_ = std::make_unique<test::HugePages>(budget_chunks);
             if (!huge_pages_->refusal().empty()) GTEST_SKIP() << huge_pages_->refusal();
         }
+        const std::string why = test::why_no_frames(GetParam());
+        if (!why.empty()) GTEST_SKIP() << why;
         start_daemon();
     }
     void TearDown() override {
@@ -78,8 +80,6 @@ protected:
         int status = 0;
         ::waitpid(daemon_, &status, 0);
         daemon_ = 0;
-        if (std::string(GetParam()) != "memfd")
-            GTEST_SKIP() << "this machine gives no frames of kind " << GetParam();
         FAIL() << "the daemon ended with status " << status;
     }
 

@@ -2,8 +2,8 @@
 //
 // A machine that runs short: of room on the disk, of memory in the daemon's cgroup.
 #include "base/unique_fd.hpp"
-#include "device/host/client_side.hpp"
 #include "tests/system/test_client.hpp"
+#include "tests/system/why_not_here.hpp"
 
 #include <gtest/gtest.h>
 
@@ -34,8 +34,7 @@ constexpr uint64_t stride = 29;          // in runs; has no divisor in common wi
 class ShortageTest : public testing::Test {
 protected:
     void SetUp() override {
-        if (!probe_host_features().continue_wp)
-            GTEST_SKIP() << "no full userfaultfd with CONTINUE in write-protected mode here";
+        if (const std::string why = why_no_daemon(); !why.empty()) GTEST_SKIP() << why;
     }
 
     std::vector<std::string> arguments(const std::string& store, const char* store_size) const {

@@ -3,6 +3,7 @@
 // Hostile clients of a real daemon, beside an innocent one.
 #include "base/random.hpp"
 #include "tests/system/bare_client.hpp"
+#include "tests/system/why_not_here.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -241,8 +242,9 @@ constexpr Act acts[] = {
 class HostileClientTest : public testing::TestWithParam<const char*> {
 protected:
     void SetUp() override {
-        if (!probe_host_features().continue_wp)
-            GTEST_SKIP() << "no full userfaultfd with CONTINUE in write-protected mode here";
+        if (const std::string why = test::why_no_daemon(); !why.empty()) GTEST_SKIP() << why;
+        if (const std::string why = test::why_no_frames(GetParam()); !why.empty())
+            GTEST_SKIP() << why;
         std::string pattern = testing::TempDir() + "ciuic-hostile-XXXXXX";
         ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
         directory_ = pattern;
@@ -279,8 +281,6 @@ protected:
         if (ready.read_byte() == 'R') return;
         ::waitpid(daemon_, nullptr, 0);
         daemon_ = 0;
-        if (std::string(GetParam()) != "memfd")
-            GTEST_SKIP() << "this machine gives no frames of kind " << GetParam();
         FAIL() << "the daemon has not started";
     }
 
@@ -356,7 +356,6 @@ protected:
 // a process of its own, beside a client that touches, changes and asks; its longest wait is printed
 // for each, and for a while without any.
 TEST_P(HostileClientTest, HarmsNoOneElse) {
-    if (daemon_ == 0) GTEST_SKIP() << "no daemon";
     (void)measure();
     run({"nothing", [](const std::string&) {
              const double end = now_ms() + 1000;

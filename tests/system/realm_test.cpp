@@ -4,9 +4,9 @@
 // Method: three clients, two of them of one user, write their marks into all they have and give it
 // back, over and over, in several times the budget; what is new to them must be zero, every word of
 // it, and what is not must be theirs.
-#include "device/host/client_side.hpp"
 #include "tests/support/huge_pages.hpp"
 #include "tests/system/test_client.hpp"
+#include "tests/system/why_not_here.hpp"
 
 #include <gtest/gtest.h>
 
@@ -28,20 +28,17 @@ constexpr uint32_t rounds = 6;
 class RealmTest : public testing::TestWithParam<const char*> {
 protected:
     void SetUp() override {
-        if (!probe_host_features().continue_wp)
-            GTEST_SKIP() << "no full userfaultfd with CONTINUE in write-protected mode here";
+        if (const std::string why = why_no_daemon(); !why.empty()) GTEST_SKIP() << why;
         if (::geteuid() != 0) GTEST_SKIP() << "needs root to be several users";
         if (std::string(GetParam()) == "hugetlb") {
             huge_pages_ = std::make_unique<HugePages>(budget_chunks);
             if (!huge_pages_->refusal().empty()) GTEST_SKIP() << huge_pages_->refusal();
         }
         ::chmod(scratch_.path().c_str(), 0755);
-        if (daemon_.start({"--store", scratch_.path(), "--store-size", "256MiB", "--budget",
-                           "32MiB", "--frames", GetParam(), "--socket-mode", "0666"}))
-            return;
-        if (std::string(GetParam()) != "memfd")
-            GTEST_SKIP() << "this machine gives no frames of kind " << GetParam();
-        FAIL() << daemon_.log();
+        if (const std::string why = why_no_frames(GetParam()); !why.empty()) GTEST_SKIP() << why;
+        ASSERT_TRUE(daemon_.start({"--store", scratch_.path(), "--store-size", "256MiB", "--budget",
+                                   "32MiB", "--frames", GetParam(), "--socket-mode", "0666"}))
+            << daemon_.log();
     }
 
     static ciuic_region* new_region(ciuic_session* session) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/system/storm/storm_check.hpp"
 
-#include "device/host/client_side.hpp"
 #include "tests/support/seed.hpp"
 #include "tests/system/daemon_process.hpp"
 #include "tests/system/storm/storm.hpp"
+#include "tests/system/why_not_here.hpp"
 
 #include <gtest/gtest.h>
 
@@ -97,8 +97,8 @@ void print(const Storm& storm, double seconds) {
 }  // namespace
 
 void check_storm(const StormBounds& bounds) {
-    if (!probe_host_features().continue_wp)
-        GTEST_SKIP() << "no full userfaultfd with CONTINUE in write-protected mode here";
+    if (const std::string why = why_no_daemon(); !why.empty()) GTEST_SKIP() << why;
+    if (const std::string why = why_no_frames(bounds.frames); !why.empty()) GTEST_SKIP() << why;
     const uint64_t seed = random_seed();
     SCOPED_TRACE(seed_text(seed));
     std::printf("%s\n", seed_text(seed).c_str());
@@ -106,12 +106,10 @@ void check_storm(const StormBounds& bounds) {
     DaemonProcess daemon(scratch.path());
     // Room for the dead whose memory is still on its way back.
     const std::string store = std::to_string(client_chunks * 20 * 2) + "MiB";
-    if (!daemon.start({"--store", scratch.path(), "--store-size", store, "--budget",
-                       std::to_string(budget_chunks * 2) + "MiB", "--frames", bounds.frames})) {
-        if (std::strcmp(bounds.frames, "memfd") != 0)
-            GTEST_SKIP() << "this machine gives no frames of kind " << bounds.frames;
-        FAIL() << daemon.log();
-    }
+    ASSERT_TRUE(
+        daemon.start({"--store", scratch.path(), "--store-size", store, "--budget",
+                      std::to_string(budget_chunks * 2) + "MiB", "--frames", bounds.frames}))
+        << daemon.log();
     ASSERT_FALSE(daemon.report().is_null());  // it has started altogether
     const Holdings before(daemon.pid());
     const Nanos began = now();

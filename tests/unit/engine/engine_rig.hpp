@@ -6,6 +6,7 @@
 
 #include "engine/engine.hpp"
 #include "store/tag.hpp"
+#include "tests/support/held_workers.hpp"
 #include "tests/support/manual_clock.hpp"
 #include "tests/support/memory_io.hpp"
 
@@ -155,33 +156,6 @@ private:
     uint64_t piece_bytes_;
 };
 
-// Works when told to; until then a move stays in its stage.
-class HeldWorkers final : public Workers {
-public:
-    bool held = false;
-
-    void submit(const Job& job) override { jobs_.push_back(job); }
-    size_t drain(std::span<uint64_t> tokens) override {
-        if (held) return 0;
-        const size_t moved = std::min(tokens.size(), jobs_.size());
-        for (size_t index = 0; index < moved; ++index) {
-            const Job& job = jobs_[index];
-            if (job.kind == JobKind::hash)
-                hash_blocks(job.data, job.block_bytes, job.hashes);
-            else
-                std::fill(job.data.begin(), job.data.end(), std::byte{});
-            tokens[index] = job.token;
-        }
-        jobs_.erase(jobs_.begin(), jobs_.begin() + static_cast<std::ptrdiff_t>(moved));
-        return moved;
-    }
-    int event_fd() const override { return -1; }
-    size_t waiting() const { return jobs_.size(); }
-
-private:
-    std::vector<Job> jobs_;
-};
-
 class EngineRig : public ::testing::Test, protected Clients {
 protected:
     static constexpr uint64_t chunk_bytes = 16 * KiB;
@@ -282,13 +256,14 @@ protected:
     BlindEngineRig() : EngineRig(false) {}
 };
 
-// One whose chunks can be opened block by block, three of a chunk.
-class SparseEngineRig : public EngineRig {
+// One that brings single blocks in, three of a chunk.
+class BlocksEngineRig : public EngineRig {
 protected:
     static constexpr uint32_t blocks = chunk_bytes / block_bytes;
 
-    SparseEngineRig()
-        : EngineRig(true, 0, {.prefetch_chunks_max = 0, .pieces_per_chunk_max = 3}, frames, true) {}
+    BlocksEngineRig(bool sees_writes, uint32_t pieces, bool opens_parts)
+        : EngineRig(sees_writes, pieces, {.prefetch_chunks_max = 0, .pieces_per_chunk_max = 3},
+                    frames, opens_parts) {}
 
     // A chunk that only the store has; block b is filled with value + b.
     void store_chunk(uint32_t chunk, uint8_t value) {
@@ -312,30 +287,19 @@ protected:
     }
 };
 
-// A blind one with room for eight single blocks, three of a chunk.
-class PiecesEngineRig : public EngineRig {
+// In the chunk's frame.
+class SparseEngineRig : public BlocksEngineRig {
+protected:
+    SparseEngineRig() : BlocksEngineRig(true, 0, true) {}
+};
+
+// Blind, and with room for eight of them beside the frames.
+class PiecesEngineRig : public BlocksEngineRig {
 protected:
     static constexpr uint32_t pieces = 8;
-    static constexpr uint32_t blocks = chunk_bytes / block_bytes;
 
-    explicit PiecesEngineRig(uint32_t count = pieces)
-        : EngineRig(false, count, {.prefetch_chunks_max = 0, .pieces_per_chunk_max = 3}) {}
+    explicit PiecesEngineRig(uint32_t count = pieces) : BlocksEngineRig(false, count, false) {}
 
-    // A chunk that only the store has; block b is filled with value + b.
-    void store_chunk(uint32_t chunk, uint8_t value) {
-        put(chunk, value);
-        for (uint32_t block = 0; block < blocks; ++block)
-            std::memset(bytes(chunk) + block * block_bytes, value + static_cast<int>(block),
-                        block_bytes);
-        evict_fully(chunk);
-        device.calls.clear();
-        disk.requests.clear();
-        disk.faults.clear();
-    }
-    void touch_block(uint32_t chunk, uint32_t block) {
-        device.touch(chunk, false, block * block_bytes);
-        settle();
-    }
     // The piece's bytes, or null.
     std::byte* piece(uint32_t chunk, uint32_t block) {
         const auto found = device.open_pieces.find({chunk, block});
@@ -346,11 +310,6 @@ protected:
         const std::byte* begin = piece(chunk, block);
         return begin && std::all_of(begin, begin + block_bytes,
                                     [&](std::byte byte) { return byte == std::byte{value}; });
-    }
-    bool block_is(uint32_t chunk, uint32_t block, uint8_t value) {
-        const std::byte* begin = bytes(chunk) + block * block_bytes;
-        return std::all_of(begin, begin + block_bytes,
-                           [&](std::byte byte) { return byte == std::byte{value}; });
     }
 };
 
