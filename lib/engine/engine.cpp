@@ -30,7 +30,8 @@ Engine::Engine(const EnginePorts& ports, const EngineOptions& options)
       blocks_(static_cast<uint32_t>(chunk_bytes_ / ports.store.block_bytes())),
       has_sparse_(ports.device.traits().opens_parts && ports.device.traits().sees_writes &&
                   ports.device.traits().reveal_bytes <= ports.store.block_bytes() && blocks_ > 1 &&
-                  blocks_ <= limits::sparse_blocks_max),
+                  blocks_ <= limits::sparse_blocks_max &&
+                  ports.bounce.size() >= ports.store.block_bytes()),
       options_(with_defaults(options, ports.device.traits().frames, blocks_)),
       frame_memory_(ports.device.traits().frames), heat_memory_(frame_memory_.size()),
       moves_(limits::moves_max), hash_memory_(size_t{limits::moves_max} * blocks_) {
@@ -49,6 +50,9 @@ Engine::Engine(const EnginePorts& ports, const EngineOptions& options)
     }
     free_moves_.reserve(moves_.size());
     for (uint32_t index = limits::moves_max; index-- > 0;) free_moves_.push_back(index);
+    const uint64_t block_bytes = ports.store.block_bytes();
+    for (uint64_t end = block_bytes; end <= ports.bounce.size(); end += block_bytes)
+        free_bounces_.push_back(ports.bounce.subspan(end - block_bytes, block_bytes));
     sessions_.resize(options_.sessions_max);
     sheltered_.resize(options_.sessions_max);
 }

@@ -151,8 +151,8 @@ private:
     bool may_take_frame(const Session& session) const;
     Move& begin_move(MoveKind kind, ChunkRef chunk, Cause cause);
     void end_move(Move& move);
+    void take_frame(Move& move);
     bool open_frame(Move& move);
-    bool open_frame(Move& move, uint64_t offset_bytes, uint64_t length_bytes);
     void hold_frame(ChunkRef chunk, Entry entry);
     void release_frame(ChunkRef chunk);
     void release_place(ChunkRef chunk);
@@ -186,7 +186,8 @@ private:
     // sparse.cpp: single blocks, in a frame
     bool wants_block(ChunkRef chunk, Cause cause);
     bool start_grow(ChunkRef chunk);
-    bool open_block(Move& move, uint64_t offset_bytes, uint64_t length_bytes);
+    bool open_block(Move& move);
+    bool is_open(const Move& move);
     void show_grown(Move& move);
     void abort_grow(Move& move);
     void touch_sparse(ChunkRef chunk, uint32_t block, bool is_write);
@@ -277,7 +278,7 @@ private:
     EnginePorts ports_;
     uint64_t chunk_bytes_;
     uint32_t blocks_;  // per chunk
-    bool has_sparse_;  // the device shows single blocks and sees writes
+    bool has_sparse_;  // the device shows single blocks and sees writes, and there are buffers
     EngineOptions options_;
     FrameTable frames_;
     PieceTable pieces_;
@@ -288,6 +289,7 @@ private:
     std::vector<Move> moves_;
     std::vector<uint32_t> free_moves_;
     std::vector<uint64_t> hash_memory_;  // blocks_ per move
+    std::vector<std::span<std::byte>> free_bounces_;
     std::vector<std::unique_ptr<Session>> sessions_;
     uint32_t sessions_end_ = 0;  // one past the last that is open
     FairQueue disk_;

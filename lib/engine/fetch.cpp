@@ -215,7 +215,7 @@ void Engine::lose(Move& move) {
     const ChunkRef chunk = move.chunk;
     ChunkRecord& facts = record(chunk);
     if (move.kind != MoveKind::piece_in) {
-        ports_.device.close(chunk, move.frame);
+        if (is_open(move)) ports_.device.close(chunk, move.frame);
         forget_blocks(chunk);
         release_frame(chunk);
     } else {

@@ -56,33 +56,33 @@ void Engine::end_move(Move& move) {
         --evicting_;
     }
     if (move.kind == MoveKind::piece_out) --pieces_leaving_;
+    if (move.kind == MoveKind::grow) free_bounces_.push_back(move.bytes);
     move.stage = MoveStage::idle;
     free_moves_.push_back(static_cast<uint32_t>(&move - moves_.data()));
     record(chunk).move = none_index;
     settle(chunk);
 }
 
-bool Engine::open_frame(Move& move) { return open_frame(move, 0, chunk_bytes_); }
-
-// Takes a frame and opens this part of it. On false nothing has changed.
-bool Engine::open_frame(Move& move, uint64_t offset_bytes, uint64_t length_bytes) {
+void Engine::take_frame(Move& move) {
     Session& session = session_at(move.chunk.session);
     lift_poison(move.chunk);
+    if (opens_left_ > 0) --opens_left_;
     move.frame = frames_.take(move.chunk);
-    auto opened = length_bytes == chunk_bytes_
-                      ? ports_.device.open(move.chunk, move.frame)
-                      : ports_.device.open_part(move.chunk, move.frame, offset_bytes, length_bytes);
+    record(move.chunk).frame = move.frame.value;
+    session.stats.frames = ++session.frames;
+    session.stats.frames_peak = std::max(session.stats.frames_peak, session.frames);
+}
+
+// Takes a frame and opens it. On false nothing has changed.
+bool Engine::open_frame(Move& move) {
+    take_frame(move);
+    auto opened = ports_.device.open(move.chunk, move.frame);
     if (!opened) {
-        frames_.give_back(move.frame);
+        release_frame(move.chunk);
         retry_wanted_ = true;
         return false;
     }
-    if (opens_left_ > 0) --opens_left_;
     move.bytes = *opened;
-    record(move.chunk).frame = move.frame.value;
-    ++session.frames;
-    session.stats.frames = session.frames;
-    session.stats.frames_peak = std::max(session.stats.frames_peak, session.frames);
     return true;
 }
 
