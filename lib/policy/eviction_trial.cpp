@@ -86,8 +86,8 @@ void EvictionTrial::given_up(ChunkIndex chunk) {
 }
 
 // A lead counts for as long as it lasts, and one that comes and goes for nothing: what a few
-// victims happen to do decides nothing, a rule that has gone wrong is left within a turnover or
-// two.
+// victims happen to do decides nothing, and a rule that has gone wrong is left within a turnover or
+// two. Once there has been time to learn, what recency loses it loses to twice as much.
 void EvictionTrial::judge(uint32_t frames) {
     const auto kept_old = static_cast<int64_t>(away(EvictionRule::keep_old));
     const auto recency = static_cast<int64_t>(away(EvictionRule::recency));
@@ -96,7 +96,8 @@ void EvictionTrial::judge(uint32_t frames) {
     else
         lead_ += recency - kept_old - (kept_old + recency) / handicap_of_recency;
     lead_ = std::max<int64_t>(lead_, 0);
-    if (lead_ < frames) return;
+    const bool is_later = ruling_ == EvictionRule::recency && pairs_ >= first_pairs;
+    if (lead_ < int64_t{frames} * (is_later ? 2 : 1)) return;
     ruling_ = other();
     lead_ = 0;
 }

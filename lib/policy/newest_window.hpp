@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Newest window: how many of a session's newest chunks keep_old leaves alone, so that whoever waited
-// for a chunk, or for several at once, uses it before it goes.
+// Newest window: how many of a session's newest chunks keep_old leaves alone, so that whoever
+// waited for a chunk, or for several at once, uses it before it goes.
 //
 // One instruction can touch two chunks at each of its source and destination, and as many threads
 // as wait now and then run at a time: four chunks for each, and four more for those that were woken
