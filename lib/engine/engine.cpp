@@ -34,7 +34,8 @@ Engine::Engine(const EnginePorts& ports, const EngineOptions& options)
                   ports.bounce.size() >= ports.store.block_bytes()),
       options_(with_defaults(options, ports.device.traits().frames, blocks_)),
       frame_memory_(ports.device.traits().frames), heat_memory_(frame_memory_.size()),
-      moves_(limits::moves_max), hash_memory_(size_t{limits::moves_max} * blocks_) {
+      arrival_memory_(frame_memory_.size()), moves_(limits::moves_max),
+      hash_memory_(size_t{limits::moves_max} * blocks_) {
     CIUIC_CHECK(ports.store.chunk_bytes() == chunk_bytes_);
     CIUIC_CHECK(frame_memory_.size() >= limits::frames_min);
     CIUIC_CHECK(options_.free_frames_low >= 1);
@@ -42,6 +43,7 @@ Engine::Engine(const EnginePorts& ports, const EngineOptions& options)
     CIUIC_CHECK(options_.free_frames_high < frame_memory_.size());
     frames_ = FrameTable(frame_memory_);
     eviction_ = ClockEviction(heat_memory_);
+    arrivals_ = ArrivalOrder(arrival_memory_);
     if (const Pieces* pieces = ports.device.pieces()) {
         CIUIC_CHECK(pieces->piece_bytes() == ports.store.block_bytes());
         CIUIC_CHECK(!ports.device.traits().sees_writes);

@@ -254,7 +254,7 @@ bool Engine::show_ready(ChunkRef chunk, bool is_write) {
     if (!shown) return true;  // the program is gone; its session is about to end
     apply(chunk, ChunkEvent::show);
     ++session_at(chunk.session).stats.prefetches_used;
-    eviction_.touched(frame);
+    note_use(chunk);
     note_shown(chunk, writable);
     touch_stream(chunk);
     return true;

@@ -29,6 +29,8 @@ Move& Engine::begin_move(MoveKind kind, ChunkRef chunk, Cause cause) {
     if (kind == MoveKind::evict) {
         ++session.evicting;
         ++evicting_;
+    } else if (kind != MoveKind::piece_out && facts.left_at != 0) {
+        session.trial.came_back(chunk.chunk);
     }
     if (kind == MoveKind::piece_out) ++pieces_leaving_;
     Move& move = moves_[index];
@@ -91,12 +93,28 @@ void Engine::hold_frame(ChunkRef chunk, Entry entry) {
     const FrameIndex frame{record(chunk).frame};
     frames_.set_movable(frame, true);
     eviction_.entered(frame, entry);
+    arrivals_.arrived(session_at(chunk.session).arrivals, frame, entry == Entry::ahead);
+}
+
+// The program was seen to use a chunk that has a frame.
+void Engine::note_use(ChunkRef chunk) {
+    const FrameIndex frame{record(chunk).frame};
+    eviction_.touched(frame);
+    arrivals_.arrived(session_at(chunk.session).arrivals, frame);
+}
+
+// The chunk was proposed for eviction and cannot go: it is in use.
+void Engine::spare(ChunkRef chunk) {
+    const FrameIndex frame{record(chunk).frame};
+    eviction_.spared(frame);
+    arrivals_.arrived(session_at(chunk.session).arrivals, frame);
 }
 
 void Engine::release_frame(ChunkRef chunk) {
     Session& session = session_at(chunk.session);
     ChunkRecord& facts = record(chunk);
     frames_.give_back(FrameIndex{facts.frame});
+    arrivals_.left(session.arrivals, FrameIndex{facts.frame});
     facts.frame = none_index;
     CIUIC_CHECK(session.frames > 0);
     session.stats.frames = --session.frames;
@@ -193,6 +211,7 @@ bool Engine::give_up(ChunkRef chunk, bool keep_promise) {
     facts.flags &= static_cast<uint8_t>(~ChunkFlags::dense);
     drop_pieces(chunk);
     release_place(chunk);
+    if (facts.left_at != 0) session.trial.given_up(chunk.chunk);
     facts.left_at = 0;
     if (keep_promise) lift_poison(chunk);
     if (!keep_promise) {

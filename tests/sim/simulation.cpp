@@ -210,6 +210,8 @@ RunReport Simulation::report() const {
     mark_if(has_pieces && total.pieces_written > 0, Mark::piece_written);
     mark_if(has_pieces && total.gathers > 0, Mark::gathered);
     mark_if(!has_pieces && total.gathers > 0, Mark::given_way);
+    mark_if(engine_.changes_to(EvictionRule::keep_old) > 0, Mark::kept_old);
+    mark_if(engine_.changes_to(EvictionRule::recency) > 0, Mark::back_to_recency);
     if (total.chunks_lost < report.losses)
         fail("programs met %lu losses, the engine counts %lu", report.losses, total.chunks_lost);
     return report;
