@@ -87,9 +87,10 @@ public:
 
     // Starts a request; its end is reported with `ticket` by Clients::completed() from a tick.
     // Errors: range (also of an empty one), busy (waiters_per_session_max requests are waiting, or
-    // of a promise, another one is), no_memory (acquire of more chunks than the session may have frames; promise: as promise()).
-    // invalid (a chunk of the range is vacant, or, of a promise, is not; with nothing done): of a
-    // range of limits::looks_min at once, of a longer one, and of a promise, as its end.
+    // for a promise: another one is), no_memory (acquire of more chunks than the session may have
+    // frames; promise: as promise()), invalid (a chunk of the range is vacant or, for a promise, is
+    // not; with nothing done): of a range of up to limits::looks_min at once, else, and of every
+    // promise, as its end.
     Status request(SessionIndex session, RequestKind kind, ChunkRange range, uint64_t ticket);
 
     // A promise that was requested is not through: what the client asks next may rest on it.
