@@ -15,7 +15,10 @@ namespace {
 
 constexpr size_t past_max = 1024;               // summaries of sessions that are gone
 constexpr uint64_t violations_logged_max = 16;  // a client must not fill the log
-constexpr Nanos look_interval{200'000};         // at events, while there is work
+// Requests taken in one turn, of all clients together and of one.
+constexpr size_t requests_per_turn = 256;
+constexpr size_t requests_of_one = 16;
+constexpr Nanos look_interval{200'000};  // at events, while there is work
 constexpr Nanos statistics_interval{10'000'000};
 // For the moves of dead clients, while stopping: each waits for one transfer at most.
 constexpr Nanos closing_wait_max = limits::io_deadline + limits::io_deadline;
@@ -83,11 +86,14 @@ bool Server::turn(Nanos wait_max) {
 
 bool Server::drain_requests() {
     bool more = false;
+    const size_t each = requests_per_turn / std::max<size_t>(1, awake_.size());
+    const auto requests_max = static_cast<uint32_t>(std::clamp<size_t>(each, 1, requests_of_one));
     // Sessions that end meanwhile leave the list in reap().
     for (const uint32_t slot : awake_) {
         ClientSession& session = *slots_[slot].session;
         if (session.state() != ClientSession::State::running) continue;
-        const Result<bool> taken = session.take_requests(engine_, promise_room_of(session.uid()));
+        const Result<bool> taken =
+            session.take_requests(engine_, promise_room_of(session.uid()), requests_max);
         if (!taken)
             end_session(slot, &taken.error());
         else

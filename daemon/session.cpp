@@ -16,23 +16,21 @@
 namespace ciuic {
 namespace {
 
-// Of one client, before it is the next one's turn. Each chunk that a request names may be looked
-// at: 32768 records are 2 MiB.
-constexpr uint32_t requests_per_turn = 16;
-constexpr uint64_t chunks_per_turn = 32768;
 constexpr Nanos at_once{0};
 
-// The engine's kinds of request, by the wire's: promise has no request of its own.
+// The engine's kinds of request are the wire's.
+static_assert(static_cast<uint32_t>(wire::RequestKind::promise) ==
+              static_cast<uint32_t>(RequestKind::promise));
 static_assert(static_cast<uint32_t>(wire::RequestKind::acquire) ==
-              static_cast<uint32_t>(RequestKind::acquire) + 1);
+              static_cast<uint32_t>(RequestKind::acquire));
 static_assert(static_cast<uint32_t>(wire::RequestKind::prefetch) ==
-              static_cast<uint32_t>(RequestKind::prefetch) + 1);
+              static_cast<uint32_t>(RequestKind::prefetch));
 static_assert(static_cast<uint32_t>(wire::RequestKind::evict) ==
-              static_cast<uint32_t>(RequestKind::evict) + 1);
+              static_cast<uint32_t>(RequestKind::evict));
 static_assert(static_cast<uint32_t>(wire::RequestKind::clear) ==
-              static_cast<uint32_t>(RequestKind::clear) + 1);
+              static_cast<uint32_t>(RequestKind::clear));
 static_assert(static_cast<uint32_t>(wire::RequestKind::discard) ==
-              static_cast<uint32_t>(RequestKind::discard) + 1);
+              static_cast<uint32_t>(RequestKind::discard));
 
 constexpr uint64_t ticket_of(const wire::Request& request) {
     return uint64_t{request.slot} << 32 | request.sequence;
@@ -160,15 +158,16 @@ Status ClientSession::start(const SessionHost& host) {
     return {};
 }
 
-Result<bool> ClientSession::take_requests(Engine& engine, uint32_t promise_room) {
-    uint64_t chunks = 0;
-    for (uint32_t count = 0; count < requests_per_turn && chunks < chunks_per_turn; ++count) {
+Result<bool> ClientSession::take_requests(Engine& engine, uint32_t promise_room,
+                                          uint32_t requests_max) {
+    for (uint32_t count = 0; count < requests_max; ++count) {
+        // What comes behind a promise may rest on it.
+        if (engine.is_promising(*index_)) return true;
         wire::Request request;
         CIUIC_TRY(const uint32_t taken, reader_->pop({&request, 1}));
         if (taken == 0) return false;
         if (!start_request(engine, request, promise_room))
             return Error{Errc::invalid, 0, "a request of no known kind, or without a reply slot"};
-        chunks += std::min(request.chunks, chunks_);
     }
     return true;
 }
@@ -184,21 +183,18 @@ bool ClientSession::start_request(Engine& engine, const wire::Request& request,
         return true;
     }
     const ChunkRange range{ChunkIndex{request.first_chunk}, request.chunks};
-    if (request.kind == wire::RequestKind::promise) {
-        reply(ticket, promise(engine, range, promise_room));
+    const auto request_kind = static_cast<RequestKind>(request.kind);
+    const bool promises = request.kind == wire::RequestKind::promise;
+    if (promises && range.count > promise_room) {
+        reply(ticket, Errc::no_memory);
         return true;
     }
-    const Status started =
-        engine.request(*index_, static_cast<RequestKind>(kind - 1), range, ticket);
-    if (!started) reply(ticket, started.error().code);
+    const Status started = engine.request(*index_, request_kind, range, ticket);
+    if (!started)
+        reply(ticket, started.error().code);
+    else if (promises)
+        promise_room -= range.count;
     return true;
-}
-
-Errc ClientSession::promise(Engine& engine, ChunkRange range, uint32_t& promise_room) {
-    if (range.count > promise_room) return Errc::no_memory;
-    const Status promised = engine.promise(*index_, range);
-    if (promised) promise_room -= range.count;
-    return promised.error().code;
 }
 
 void ClientSession::reply(uint64_t ticket, Errc result) {

@@ -95,7 +95,7 @@ public:
 
     // Takes a bounded number of requests and starts them; true: there may be more. Its user may
     // have `promise_room` chunks more. Error: the client breaks the protocol and is to be ended.
-    Result<bool> take_requests(Engine& engine, uint32_t promise_room);
+    Result<bool> take_requests(Engine& engine, uint32_t promise_room, uint32_t requests_max);
     void reply(uint64_t ticket, Errc result);
 
     // Whether the client must ring before the next request is looked at.
@@ -119,7 +119,6 @@ private:
     Status send_welcome(const SessionHost& host, int space_fd);
     Status start(const SessionHost& host);
     bool start_request(Engine& engine, const wire::Request& request, uint32_t& promise_room);
-    Errc promise(Engine& engine, ChunkRange range, uint32_t& promise_room);
     ClientCounts counts() const;
 
     State state_ = State::greeting;

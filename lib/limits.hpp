@@ -81,15 +81,33 @@ inline constexpr uint32_t weight_max = 10'000;
 // What is read at once while several sessions want the disk: a chunk of 2 MiB keeps it busy until
 // the next is submitted, and whoever comes next waits behind no more than that.
 inline constexpr uint64_t contended_read_bytes = 2 * MiB;
+// Parts of one chunk that are at the disk at once meanwhile, of the four in which it is read: who
+// comes next waits behind 1 MiB, and the disk is busy while one of them is on its way.
+inline constexpr int contended_parts = 2;
 // What a session can owe the others for writes that made room.
 inline constexpr uint64_t owed_bytes_max = 64 * MiB;
 // A session that read a moment ago counts as wanting the disk.
 inline constexpr Nanos contention_memory{100'000'000};
-// Chunks whose pages are made, and whose pages are given back, in one turn of the engine. 2 MiB of
-// 4 KiB pages take 1.5 ms to make and 0.8 ms to give back: in between, reads are started, whoever
-// can be served at once is, and deaths are noticed.
+// Evictions under way while several sessions want the disk, and how many of them because a client
+// asked for it: a write of 2 MiB that is at the disk takes it for a millisecond, too.
+inline constexpr uint32_t contended_evictions = 4;
+inline constexpr uint32_t contended_requested_evictions = 2;
+
+// A turn of the engine, for all clients together: deaths are noticed and whoever can be served at
+// once is between two of them. Chunks whose pages are made (2 MiB of 4 KiB pages: 1.1-1.5 ms), and
+// what else takes long, in what giving up a chunk without a frame costs: the pages of two chunks
+// are given back (0.6-0.8 ms each), or eight are shown (0.15 ms), or some of both. Each part of a
+// turn may do one such thing in any case, so that none starves another.
 inline constexpr uint32_t opens_per_turn = 1;
 inline constexpr uint32_t closes_per_turn = 2;
+inline constexpr uint32_t cost_of_show = 4;
+inline constexpr uint32_t cost_of_close = 16;
+inline constexpr uint32_t work_per_turn = closes_per_turn * cost_of_close;
+
+// Chunks that are only looked at for requests in a turn: 0.1 ms where the records are in no cache.
+// Shared by the sessions that wait; each may look at so many in any case.
+inline constexpr uint32_t looks_per_turn = 4096;
+inline constexpr uint32_t looks_min = 64;
 
 inline constexpr uint32_t prefetch_chunks_max = 8;  // per stream; 4 in flight fill the disk
 inline constexpr uint32_t streams_per_session = 4;

@@ -19,11 +19,11 @@ namespace {
 
 constexpr uint32_t requests_per_turn = 16;
 
-// Of the wire's kinds, promise alone is no request of the engine's.
-static_assert(static_cast<uint32_t>(wire::RequestKind::acquire) ==
-              static_cast<uint32_t>(RequestKind::acquire) + 1);
+// The engine's kinds of request are the wire's.
+static_assert(static_cast<uint32_t>(wire::RequestKind::promise) ==
+              static_cast<uint32_t>(RequestKind::promise));
 static_assert(static_cast<uint32_t>(wire::RequestKind::discard) ==
-              static_cast<uint32_t>(RequestKind::discard) + 1);
+              static_cast<uint32_t>(RequestKind::discard));
 
 }  // namespace
 
@@ -136,11 +136,12 @@ bool Embedded::take_requests() {
 void Embedded::start(const wire::Request& request) {
     const uint64_t ticket = uint64_t{request.slot} << 32 | request.sequence;
     const ChunkRange range{ChunkIndex{request.first_chunk}, request.chunks};
+    // Nobody else waits meanwhile.
     if (request.kind == wire::RequestKind::promise) {
         reply(ticket, engine_->promise(session_, range).error().code);
         return;
     }
-    const auto kind = static_cast<RequestKind>(static_cast<uint32_t>(request.kind) - 1);
+    const auto kind = static_cast<RequestKind>(request.kind);
     const Status started = engine_->request(session_, kind, range, ticket);
     if (!started.has_value()) reply(ticket, started.error().code);
 }

@@ -75,6 +75,7 @@ bool Engine::start_wanted_of(SessionIndex index) {
         ChunkRecord& facts = record(chunk);
         const auto cause = static_cast<Cause>(facts.cause);
         const bool reads = needs_read(chunk);
+        if (!may_work()) return started;
         switch (facts.state) {
         case ChunkState::empty:
         case ChunkState::stored:
@@ -112,6 +113,7 @@ bool Engine::start_wanted_of(SessionIndex index) {
         }
         const auto popped = pop_wanted(index);
         CIUIC_CHECK(popped == chunk);
+        did(reads ? 1 : limits::cost_of_show);
         started = true;
         if (reads) break;
     }

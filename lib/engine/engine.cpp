@@ -10,9 +10,6 @@ namespace ciuic {
 
 namespace {
 
-// Chunks that are given up in one tick, of all sessions; one with a frame counts for sixteen.
-constexpr uint32_t give_ups_per_tick = 16 * limits::closes_per_turn;
-
 EngineOptions with_defaults(EngineOptions options, uint32_t frames, uint32_t blocks) {
     if (options.free_frames_high == 0) {
         options.free_frames_high = std::clamp(frames / 16, 4u, frames / 2);
@@ -113,44 +110,61 @@ Status Engine::promise(SessionIndex index, ChunkRange range) {
     if (session.closing) return Error{Errc::disconnected, 0, "the session is ending"};
     if (!is_valid(index, range))
         return Error{Errc::range, 0, "the range leaves the session's address space"};
-    if (range.count > session.chunks_max - session.promised)
-        return Error{Errc::no_memory, 0, "the session's promise is used up"};
-    if (range.count > ports_.store.chunks_max() - std::min(promised_, ports_.store.chunks_max()))
-        return Error{Errc::no_memory, 0, "the store's capacity is promised"};
+    if (session.promising) return Error{Errc::busy, 0, "another promise of the session goes on"};
     const uint32_t end = range.first.value + range.count;
-    for (uint32_t chunk = range.first.value; chunk < end; ++chunk)
-        if (!session.chunks.allows(ChunkIndex{chunk}, ChunkEvent::promise))
-            return Error{Errc::invalid, 0, "a chunk of the range is already promised"};
-
+    CIUIC_TRY_STATUS(reserve_promises(session, range.count));
+    for (uint32_t chunk = range.first.value; chunk < end; ++chunk) {
+        if (session.chunks.allows(ChunkIndex{chunk}, ChunkEvent::promise)) continue;
+        release_promises(session, range.count);
+        return Error{Errc::invalid, 0, "a chunk of the range is already promised"};
+    }
     for (uint32_t chunk = range.first.value; chunk < end; ++chunk) {
         lift_poison({index, ChunkIndex{chunk}});
         apply({index, ChunkIndex{chunk}}, ChunkEvent::promise);
     }
     session.end_chunk = std::max(session.end_chunk, end);
-    session.promised += range.count;
-    promised_ += range.count;
+    session.reserved -= range.count;
+    return {};
+}
+
+// Counts chunks as promised that are going to be.
+Status Engine::reserve_promises(Session& session, uint32_t count) {
+    if (count > session.chunks_max - session.promised)
+        return Error{Errc::no_memory, 0, "the session's promise is used up"};
+    if (count > ports_.store.chunks_max() - std::min(promised_, ports_.store.chunks_max()))
+        return Error{Errc::no_memory, 0, "the store's capacity is promised"};
+    session.reserved += count;
+    session.promised += count;
+    promised_ += count;
     session.stats.chunks_promised = session.promised;
     session.stats.chunks_promised_peak =
         std::max(session.stats.chunks_promised_peak, session.promised);
     return {};
 }
 
+// They are not, after all.
+void Engine::release_promises(Session& session, uint32_t count) {
+    CIUIC_CHECK(session.reserved >= count && session.promised >= count && promised_ >= count);
+    session.reserved -= count;
+    session.promised -= count;
+    promised_ -= count;
+    session.stats.chunks_promised = session.promised;
+}
+
 bool Engine::tick() {
-    retry_wanted_ = false;
-    opens_left_ = limits::opens_per_turn;
-    give_ups_left_ = give_ups_per_tick;
-    bool more = drain_device();
-    more |= drain_workers();
-    more |= drain_store();
-    more |= retry_moves();
-    more |= answer_overdue();
-    more |= advance_requests();
-    more |= start_page_ins();
-    more |= plan_evictions();
-    more |= plan_pieces_out();
-    more |= advance_closings();
+    begin_turn();
+    do_part([this] { return drain_device(); });
+    do_part([this] { return drain_workers(); });
+    do_part([this] { return drain_store(); });
+    do_part([this] { return retry_moves(); });
+    do_part([this] { return answer_overdue(); });
+    do_part([this] { return advance_requests(); });
+    do_part([this] { return start_page_ins(); });
+    do_part([this] { return plan_evictions(); });
+    do_part([this] { return plan_pieces_out(); });
+    do_part([this] { return advance_closings(); });
     ports_.store.flush();
-    return more;
+    return more_;
 }
 
 Nanos Engine::wait_max() const {
@@ -174,6 +188,8 @@ const Session& Engine::session_at(SessionIndex index) const {
     CIUIC_CHECK(index.value < sessions_.size() && sessions_[index.value]);
     return *sessions_[index.value];
 }
+
+bool Engine::is_promising(SessionIndex index) const { return session_at(index).promising; }
 
 const SessionStats& Engine::stats(SessionIndex index) const { return session_at(index).stats; }
 
@@ -270,11 +286,12 @@ void Engine::verify_session(SessionIndex index, Held& held) const {
         CIUIC_CHECK(frame.movable == !is_moving(facts.state));
     }
     CIUIC_CHECK(frames_here == session.frames && moving == session.moves);
-    CIUIC_CHECK(promised_here == session.promised && wanted == session.wanted);
+    CIUIC_CHECK(promised_here + session.reserved == session.promised);
+    CIUIC_CHECK(wanted == session.wanted);
     CIUIC_CHECK(session.promised <= session.chunks_max && session.frames <= session.frames_max);
     held.guaranteed += session.frames_guaranteed;
     held.frames += frames_here;
-    held.promised += promised_here;
+    held.promised += session.promised;
 }
 
 void Engine::verify() const {

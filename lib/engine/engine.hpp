@@ -63,6 +63,7 @@ struct ChunkRange {
 };
 
 enum class RequestKind : uint8_t {
+    promise,   // as Engine::promise(), a part at a time
     acquire,   // bring in; complete when all chunks are resident (the client pins them before)
     prefetch,  // bring in what there is room for; complete once asked for
     evict,     // take out what is not pinned; complete when none is on its way any more
@@ -80,15 +81,21 @@ public:
     // Starts the end of a session; Clients::closed() reports it. Its requests end as disconnected.
     void close_session(SessionIndex session);
 
-    // Promises that the vacant chunks of the range have somewhere to go; they read as zero.
+    // Promises that the vacant chunks of the range have somewhere to go; they read as zero. All at
+    // once, for as long as it takes: where others wait meanwhile, it is a request.
     // Errors: no_memory (session's or store's limit), invalid (a chunk is not vacant), range.
     Status promise(SessionIndex session, ChunkRange range);
 
     // Starts a request; its end is reported with `ticket` by Clients::completed() from a tick.
-    // Errors: range, invalid (a chunk of the range is vacant, or empty range), busy
-    // (waiters_per_session_max requests are waiting), no_memory (acquire of more chunks than the
-    // session may have frames).
+    // Errors: range (also of an empty one), busy (waiters_per_session_max requests are waiting, or
+    // for a promise: another one is), no_memory (acquire of more chunks than the session may have
+    // frames; promise: as promise()), invalid (a chunk of the range is vacant or, for a promise, is
+    // not; with nothing done): of a range of up to limits::looks_min at once, else, and of every
+    // promise, as its end.
     Status request(SessionIndex session, RequestKind kind, ChunkRange range, uint64_t ticket);
+
+    // A promise that was requested is not through: what the client asks next may rest on it.
+    bool is_promising(SessionIndex session) const;
 
     // One turn. True: there is more to do at once; call again before waiting.
     bool tick();
@@ -149,6 +156,18 @@ private:
     // overdue.cpp
     bool answer_overdue();
     bool answer_overdue(Move& move);
+
+    // turn.cpp: how much is done in one turn
+    void begin_turn();
+    template <typename Part> void do_part(Part part) {
+        part_is_fresh_ = true;
+        more_ |= part();
+    }
+    bool may_work();
+    void did(uint32_t cost);
+    bool may_give_up(ChunkRef chunk);
+    uint32_t cost_of_evict(ChunkRef chunk);
+    bool may_look(Session& session);
 
     // moves.cpp: what all moves share
     bool may_take_frame(const Session& session) const;
@@ -250,7 +269,10 @@ private:
 
     // requests.cpp
     bool advance_requests();
-    bool may_give_up(ChunkRef chunk);
+    bool check_range(SessionIndex index, Waiter& waiter);
+    bool advance_promise(SessionIndex index, Waiter& waiter);
+    Status reserve_promises(Session& session, uint32_t count);
+    void release_promises(Session& session, uint32_t count);
     bool advance_closings();
     bool advance_request(SessionIndex index, Waiter& waiter);
     bool advance_acquire(SessionIndex index, Waiter& waiter);
@@ -313,8 +335,11 @@ private:
     uint32_t evicting_ = 0;           // eviction moves under way
     uint32_t pieces_leaving_ = 0;     // piece_out moves under way
     uint32_t opens_left_ = 0;         // of this turn (limits::opens_per_turn)
-    uint32_t give_ups_left_ = 0;      // of this turn
+    uint32_t work_left_ = 0;          // of this turn (limits::work_per_turn)
+    bool part_is_fresh_ = false;      // this part of the turn has done nothing that takes long
+    bool more_ = false;               // this turn has left something to do
     uint32_t next_giving_up_ = 0;     // the session whose requests advance first, round-robin
+    uint32_t next_retry_ = 0;         // the move that is tried again first, round-robin
     uint32_t next_session_ = 0;       // whose waiting chunks are served first, round-robin
     uint64_t evictions_ = 0;          // counts frames that left, for refault distances
     bool under_pressure_ = false;     // free frames fell below low and are not yet at high

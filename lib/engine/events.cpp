@@ -4,8 +4,6 @@
 #include "base/check.hpp"
 #include "engine/engine.hpp"
 
-#include <array>
-
 namespace ciuic {
 
 namespace {
@@ -18,13 +16,14 @@ constexpr size_t completions_per_turn = 4;
 }  // namespace
 
 bool Engine::drain_device() {
-    std::array<DeviceEvent, touches_per_turn> events;
-    const size_t count = ports_.device.drain(events);
-    for (size_t index = 0; index < count; ++index) {
-        const DeviceEvent& event = events[index];
+    size_t count = 0;
+    for (; count < touches_per_turn && may_work(); ++count) {
+        DeviceEvent event;
+        if (ports_.device.drain({&event, 1}) == 0) break;
         if (session_at(event.chunk.session).closing) continue;
         const auto block = static_cast<uint32_t>(event.offset_bytes / ports_.store.block_bytes());
         CIUIC_CHECK(block < blocks_);
+        did(has_frame(record(event.chunk).state) ? limits::cost_of_show : 1);
         if (event.kind == DeviceEventKind::write)
             on_write(event.chunk, block);
         else
@@ -34,11 +33,12 @@ bool Engine::drain_device() {
 }
 
 bool Engine::drain_store() {
-    std::array<StoreCompletion, completions_per_turn> completions;
-    const size_t count = ports_.store.poll(completions);
-    for (size_t index = 0; index < count; ++index) {
-        const StoreCompletion& completion = completions[index];
+    size_t count = 0;
+    for (; count < completions_per_turn && may_work(); ++count) {
+        StoreCompletion completion;
+        if (ports_.store.poll({&completion, 1}) == 0) break;
         Move& move = moves_[completion.token / read_parts];
+        did(move.kind == MoveKind::evict ? limits::cost_of_close : 1);
         const auto part = static_cast<uint32_t>(completion.token % read_parts);
         switch (move.kind) {
         case MoveKind::fetch: on_read(move, part, completion.status); break;
@@ -53,10 +53,13 @@ bool Engine::drain_store() {
 }
 
 bool Engine::drain_workers() {
-    std::array<uint64_t, completions_per_turn> tokens;
-    const size_t count = ports_.workers.drain(tokens);
-    for (size_t index = 0; index < count; ++index) {
-        Move& move = moves_[tokens[index]];
+    size_t count = 0;
+    for (; count < completions_per_turn && may_work(); ++count) {
+        uint64_t token = 0;
+        if (ports_.workers.drain({&token, 1}) == 0) break;
+        Move& move = moves_[token];
+        const bool closes = move.kind == MoveKind::evict && move.compares;
+        did(closes ? limits::cost_of_close : limits::cost_of_show);
         switch (move.kind) {
         case MoveKind::fill: show_filled(move); break;
         case MoveKind::fetch: verify_fetched(move); break;

@@ -59,6 +59,8 @@ bool Engine::start_fetch(ChunkRef chunk, Cause cause) {
         move.demanded = true;
         session.lone.needed_whole(chunk.chunk);
     }
+    // Others want the disk in between.
+    if (contenders_ > 1 && blocks_ % read_slices_max == 0) move.slices = read_slices_max;
     // Whoever scans needs the whole chunk, and has it on its way before it is touched.
     if (cause != Cause::prefetch && !session.streams.is_streaming()) {
         move.slices = blocks_ % read_slices_max == 0 ? read_slices_max : 1;
@@ -85,6 +87,10 @@ void Engine::submit_reads(Move& move) {
     const uint64_t block_bytes = ports_.store.block_bytes();
     const auto index = static_cast<uint64_t>(&move - moves_.data());
     while (move.parts_left) {
+        if (contenders_ > 1 && std::popcount(move.parts_flying) >= limits::contended_parts) {
+            move.stage = MoveStage::reading;  // the next follows one that comes back
+            return;
+        }
         const auto part = static_cast<uint32_t>(std::countr_zero(move.parts_left));
         const auto [offset_bytes, length_bytes] = part_of(move, part, block_bytes);
         if (!ports_.store.read(move.place, offset_bytes,
@@ -114,6 +120,7 @@ void Engine::on_read(Move& move, uint32_t part, const Status& status) {
         move.client_failed = true;
         ports_.clients.tampered(move.chunk.session);
     }
+    if (move.parts_left && move.stage == MoveStage::reading) submit_reads(move);
     if (move.parts_left || move.parts_flying) return;
     if (move.read_failed) return retry_fetch(move);
     end_read(move);

@@ -12,6 +12,8 @@ bool Engine::start_fill(ChunkRef chunk, Cause cause) {
         end_move(move);
         return false;
     }
+    // It has cost others as much as a read.
+    disk_.start(session_at(chunk.session).disk, chunk_bytes_);
     apply(chunk, ChunkEvent::fill_start);
     if (ports_.device.traits().opens_zeroed)
         show_filled(move);

@@ -148,13 +148,18 @@ void Engine::submit_job(Move& move, JobKind kind, MoveStage stage) {
 
 bool Engine::retry_moves() {
     bool advanced = false;
-    for (Move& move : moves_) {
+    next_retry_ = (next_retry_ + 1) % limits::moves_max;
+    for (uint32_t turn = 0; turn < limits::moves_max; ++turn) {
+        Move& move = moves_[(next_retry_ + turn) % limits::moves_max];
         const MoveStage stage = move.stage;
         if (stage != MoveStage::showing && stage != MoveStage::read_wanted &&
             stage != MoveStage::write_wanted)
             continue;
+        if (!may_work()) break;
         advance(move);
-        advanced |= move.stage != stage;
+        if (move.stage == stage) continue;
+        advanced = true;
+        if (stage == MoveStage::showing) did(limits::cost_of_show);
     }
     return advanced;
 }

@@ -21,8 +21,10 @@ uint32_t Engine::evict_some(std::optional<SessionIndex> only, uint32_t wanted) {
     std::array<FrameIndex, limits::evictions_per_plan_max> victims;
     uint32_t started = 0;
     for (uint32_t round = 0; round < proposals_per_plan && started < wanted; ++round) {
+        if (contenders_ > 1 && evicting_ >= limits::contended_evictions) return started;
+        const size_t work = std::max(1u, work_left_ / limits::cost_of_close);
         const size_t room =
-            std::min<size_t>({victims.size(), wanted - started, free_moves_.size()});
+            std::min<size_t>({victims.size(), wanted - started, free_moves_.size(), work});
         const uint32_t taking_turns = only ? session_at(*only).frames_max : frames() - guaranteed_;
         const EvictionScope scope{taking_turns, only, find_sheltered()};
         const size_t count =
@@ -31,6 +33,7 @@ uint32_t Engine::evict_some(std::optional<SessionIndex> only, uint32_t wanted) {
             // It, or others of its session, may have been taken a moment ago.
             const Frame& cold = frames_[victims[index]];
             if (!cold.movable || (!only && is_sheltered(session_at(cold.owner.session)))) continue;
+            if (!may_work()) return started;
             if (evict_by_rule(victims[index])) ++started;
         }
         if (count == 0) return started;
@@ -70,7 +73,9 @@ bool Engine::evict_followed(FrameIndex frame, EvictionRule by) {
     // One that was prefetched for nothing says nothing about what the program uses.
     const bool was_used = record(chunk).state != ChunkState::ready;
     const uint32_t frames = session.frames;
+    const uint32_t cost = cost_of_evict(chunk);
     if (!start_evict(chunk, Cause::pressure)) return false;
+    did(cost);
     if (!was_used) return true;
     const EvictionRule ruled = session.trial.ruling();
     session.trial.left(by, chunk.chunk, frames);
@@ -87,7 +92,8 @@ bool Engine::plan_evictions() {
     if (coming >= options_.free_frames_high) under_pressure_ = false;
     if (under_pressure_) started += evict_some(std::nullopt, options_.free_frames_high - coming);
 
-    for (uint32_t index = 0; index < sessions_end_; ++index) {
+    for (uint32_t turn = 0; turn < sessions_end_; ++turn) {
+        const uint32_t index = (next_giving_up_ + turn) % sessions_end_;
         const Session* session = sessions_[index].get();
         if (!session || session->frames_max >= frames()) continue;
         // A session at its own limit gives up its own chunks, whatever the device has free.

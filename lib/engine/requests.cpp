@@ -11,10 +11,8 @@ namespace ciuic {
 
 namespace {
 
-// Chunks that one request touches in one tick, and those of an ending session that have no frame.
+// Chunks that one request has moved in one tick.
 constexpr uint32_t chunks_per_turn = 16;
-// What giving up a chunk with a frame costs, in those without.
-constexpr uint32_t cost_of_frame = 16;
 
 }  // namespace
 
@@ -26,23 +24,32 @@ Status Engine::request(SessionIndex index, RequestKind kind, ChunkRange range, u
     const uint32_t reserve = std::min(options_.free_frames_high, session.frames_max / 2);
     if (kind == RequestKind::acquire && range.count > session.frames_max - reserve)
         return Error{Errc::no_memory, 0, "the range is larger than the session's device memory"};
-    for (uint32_t chunk = range.first.value; chunk < range.first.value + range.count; ++chunk)
+    const uint32_t first = range.first.value;
+    const uint32_t end = first + range.count;
+    const bool is_short = kind != RequestKind::promise && range.count <= limits::looks_min;
+    for (uint32_t chunk = first; is_short && chunk < end; ++chunk)
         if (session.chunks[ChunkIndex{chunk}].state == ChunkState::vacant)
             return Error{Errc::invalid, 0, "a chunk of the range belongs to no region"};
     const auto waiter = std::find_if(session.waiters.begin(), session.waiters.end(),
                                      [](const Waiter& entry) { return !entry.active; });
     if (waiter == session.waiters.end())
         return Error{Errc::busy, 0, "too many requests are waiting"};
+    const bool promises = kind == RequestKind::promise;
+    if (promises && session.promising)
+        return Error{Errc::busy, 0, "another promise of the session goes on"};
+    if (promises) CIUIC_TRY_STATUS(reserve_promises(session, range.count));
     *waiter = {.active = true,
                .kind = kind,
-               .first = range.first.value,
-               .end = range.first.value + range.count,
-               .cursor = range.first.value,
-               .settled = range.first.value,
+               .first = first,
+               .end = end,
+               .checked = is_short ? end : first,
+               .cursor = first,
+               .settled = first,
                .ticket = ticket,
                .started = ports_.clock.now()};
     ++session.waiting;
     if (kind == RequestKind::prefetch) ++session.prefetching;
+    if (promises) session.promising = true;
     return {};
 }
 
@@ -52,6 +59,10 @@ void Engine::complete(SessionIndex index, Waiter& waiter, Errc result) {
     waiter.active = false;
     --session.waiting;
     if (waiter.kind == RequestKind::prefetch) --session.prefetching;
+    if (waiter.kind == RequestKind::promise) {
+        release_promises(session, waiter.end - waiter.settled);
+        session.promising = false;
+    }
     ports_.clients.completed(index, waiter.ticket, result);
 }
 
@@ -68,16 +79,11 @@ bool Engine::advance_requests() {
     return advanced;
 }
 
-// Giving up is the longest that one session can make all others wait: it is rationed.
-bool Engine::may_give_up(ChunkRef chunk) {
-    const uint32_t cost = has_frame(record(chunk).state) ? cost_of_frame : 1;
-    if (give_ups_left_ < cost) return false;
-    give_ups_left_ -= cost;
-    return true;
-}
-
 bool Engine::advance_request(SessionIndex index, Waiter& waiter) {
+    if (waiter.kind == RequestKind::promise) return advance_promise(index, waiter);
+    if (waiter.checked < waiter.end && !check_range(index, waiter)) return true;
     switch (waiter.kind) {
+    case RequestKind::promise:
     case RequestKind::acquire: return advance_acquire(index, waiter);
     case RequestKind::prefetch: return false;  // in its session's turn: sharing.cpp
     case RequestKind::evict: return advance_evict(index, waiter);
@@ -87,11 +93,47 @@ bool Engine::advance_request(SessionIndex index, Waiter& waiter) {
     return false;
 }
 
+// Whether all of it belongs to regions, as far as one turn can tell. False: not yet, or the request
+// has ended.
+bool Engine::check_range(SessionIndex index, Waiter& waiter) {
+    Session& session = session_at(index);
+    while (waiter.checked < waiter.end && may_look(session)) {
+        if (session.chunks[ChunkIndex{waiter.checked}].state == ChunkState::vacant) {
+            complete(index, waiter, Errc::invalid);
+            return false;
+        }
+        ++waiter.checked;
+    }
+    return waiter.checked == waiter.end;
+}
+
+// First all chunks are looked at, then they are promised; what was vacant stays so in between,
+// since a session has one promise at a time that goes on.
+bool Engine::advance_promise(SessionIndex index, Waiter& waiter) {
+    Session& session = session_at(index);
+    for (; waiter.checked < waiter.end && may_look(session); ++waiter.checked) {
+        if (session.chunks.allows(ChunkIndex{waiter.checked}, ChunkEvent::promise)) continue;
+        complete(index, waiter, Errc::invalid);
+        return true;
+    }
+    if (waiter.checked < waiter.end) return true;
+    while (waiter.settled < waiter.end && may_look(session)) {
+        const ChunkRef chunk{index, ChunkIndex{waiter.settled}};
+        lift_poison(chunk);
+        apply(chunk, ChunkEvent::promise);
+        --session.reserved;
+        session.end_chunk = std::max(session.end_chunk, ++waiter.settled);
+    }
+    if (waiter.settled == waiter.end) complete(index, waiter, Errc::ok);
+    return true;
+}
+
 bool Engine::advance_acquire(SessionIndex index, Waiter& waiter) {
     const uint32_t before = waiter.cursor;
-    const ChunkTable& chunks = session_at(index).chunks;
+    Session& session = session_at(index);
+    const ChunkTable& chunks = session.chunks;
     while (waiter.cursor < waiter.end &&
-           chunks[ChunkIndex{waiter.cursor}].state == ChunkState::resident)
+           chunks[ChunkIndex{waiter.cursor}].state == ChunkState::resident && may_look(session))
         ++waiter.cursor;
     if (waiter.cursor == waiter.end) {
         complete(index, waiter, Errc::ok);
@@ -124,7 +166,11 @@ void Engine::acquire_chunk(ChunkRef chunk) {
         touch_stream(chunk);
         break;
     case ChunkState::ready:
-        if (!show_ready(chunk, false)) want(chunk, 0, false, Cause::acquire);
+        if (!may_work()) break;
+        if (show_ready(chunk, false))
+            did(limits::cost_of_show);
+        else
+            want(chunk, 0, false, Cause::acquire);
         break;
     case ChunkState::filling:
     case ChunkState::fetching:
@@ -137,14 +183,14 @@ void Engine::acquire_chunk(ChunkRef chunk) {
 }
 
 bool Engine::advance_giving_up(SessionIndex index, Waiter& waiter) {
-    const Session& session = session_at(index);
+    Session& session = session_at(index);
     const ChunkTable& chunks = session.chunks;
     const uint32_t end = std::min(waiter.end, waiter.cursor + chunks_per_turn);
     bool advanced = waiter.cursor < end;
     for (; waiter.cursor < end && may_give_up({index, ChunkIndex{waiter.cursor}}); ++waiter.cursor)
         give_up({index, ChunkIndex{waiter.cursor}}, waiter.kind == RequestKind::clear);
     while (waiter.settled < waiter.cursor &&
-           !(chunks[ChunkIndex{waiter.settled}].flags & ChunkFlags::doomed)) {
+           !(chunks[ChunkIndex{waiter.settled}].flags & ChunkFlags::doomed) && may_look(session)) {
         ++waiter.settled;
         advanced = true;
     }
@@ -153,16 +199,24 @@ bool Engine::advance_giving_up(SessionIndex index, Waiter& waiter) {
 }
 
 bool Engine::advance_evict(SessionIndex index, Waiter& waiter) {
-    const ChunkTable& chunks = session_at(index).chunks;
+    Session& session = session_at(index);
+    const ChunkTable& chunks = session.chunks;
     bool advanced = false;
     for (uint32_t turn = 0; turn < chunks_per_turn && waiter.cursor < waiter.end; ++turn) {
         if (free_moves_.size() <= limits::moves_for_demand) break;
-        start_evict({index, ChunkIndex{waiter.cursor++}}, Cause::request);
+        // Whoever reads meanwhile waits behind these writes.
+        if (contenders_ > 1 && evicting_ >= limits::contended_requested_evictions) break;
+        if (!may_work()) break;
+        const ChunkRef chunk{index, ChunkIndex{waiter.cursor}};
+        const uint32_t cost = cost_of_evict(chunk);
+        if (start_evict(chunk, Cause::request)) did(cost);
+        ++waiter.cursor;
         advanced = true;
     }
     while (waiter.settled < waiter.cursor &&
            chunks[ChunkIndex{waiter.settled}].state != ChunkState::evicting &&
-           chunks[ChunkIndex{waiter.settled}].state != ChunkState::scattering) {
+           chunks[ChunkIndex{waiter.settled}].state != ChunkState::scattering &&
+           may_look(session)) {
         ++waiter.settled;
         advanced = true;
     }
@@ -173,7 +227,7 @@ bool Engine::advance_evict(SessionIndex index, Waiter& waiter) {
 // The next chunk that a program asked for ahead of need. False: none can be started now.
 bool Engine::start_requested_prefetch(SessionIndex index) {
     for (Waiter& waiter : session_at(index).waiters)
-        if (waiter.active && waiter.kind == RequestKind::prefetch &&
+        if (waiter.active && waiter.kind == RequestKind::prefetch && waiter.checked == waiter.end &&
             advance_prefetch(index, waiter))
             return true;
     return false;
@@ -184,6 +238,7 @@ bool Engine::advance_prefetch(SessionIndex index, Waiter& waiter) {
     for (; waiter.cursor < waiter.end; ++waiter.cursor) {
         const ChunkRecord& facts = session.chunks[ChunkIndex{waiter.cursor}];
         if (is_fetchable(facts.state) && !(facts.flags & ChunkFlags::wanted)) break;
+        if (!may_look(session)) return false;
     }
     if (waiter.cursor < waiter.end) {
         const ChunkRef chunk{index, ChunkIndex{waiter.cursor}};

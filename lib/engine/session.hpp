@@ -19,12 +19,13 @@ namespace ciuic {
 
 enum class RequestKind : uint8_t;
 
-// A request under way. Chunks before `cursor` are done with.
+// A request under way.
 struct Waiter {
     bool active = false;
     RequestKind kind{};
     uint32_t first = 0;
     uint32_t end = 0;
+    uint32_t checked = 0;  // chunks before it were found to belong to a region, or to none
     uint32_t cursor = 0;   // chunks before it have been asked to move
     uint32_t settled = 0;  // chunks before it have arrived
     uint64_t ticket = 0;
@@ -45,6 +46,9 @@ struct Session {
     uint32_t evicting = 0;               // of these, evictions
     uint32_t waiting = 0;                // active waiters
     uint32_t prefetching = 0;            // of these, prefetches
+    uint32_t reserved = 0;               // counted in `promised`, of promises that go on
+    bool promising = false;              // a promise goes on, a part at a time
+    uint32_t looks_left = 0;             // of this turn
     uint32_t wanted_first = none_index;  // queue through ChunkRecord::next_wanted
     uint32_t wanted_last = none_index;
     uint32_t wanted = 0;  // its length

@@ -45,6 +45,11 @@ public:
     uint32_t refused_opens = 0;  // so many of the next opens say no_memory
     Status poison_result;
     bool pinned = false;  // conceal says busy
+    // What calls take of the clock's time, where they are given.
+    ManualClock* clock = nullptr;
+    Nanos open_takes{};
+    Nanos close_takes{};
+    Nanos show_takes{};
     void let_program_reach_frames() { traits_.program_reaches_frames = true; }
 
     void touch(uint32_t chunk, bool is_write = false, uint64_t offset_bytes = 0) {
@@ -64,6 +69,7 @@ public:
     Result<std::span<std::byte>> open(ChunkRef chunk, FrameIndex frame) override {
         if (refused_opens > 0 && refused_opens--) return Error{Errc::no_memory, 0, "scripted"};
         note("open", chunk);
+        take(open_takes);
         if (traits_.opens_zeroed)
             std::fill_n(bytes(frame).begin(), traits_.chunk_bytes, std::byte{});
         return bytes(frame);
@@ -78,6 +84,7 @@ public:
                   bool writable) override {
         if (busy > 0 && busy--) return Error{Errc::busy, 0, "scripted"};
         const bool whole = length_bytes == traits_.chunk_bytes;
+        take(show_takes);
         note(whole ? "reveal"
                    : "reveal block " + std::to_string(offset_bytes / length_bytes) + " of",
              chunk, writable ? " rw" : " ro");
@@ -97,7 +104,10 @@ public:
         note("restore", chunk);
         return {};
     }
-    void close(ChunkRef chunk, FrameIndex) override { note("close", chunk); }
+    void close(ChunkRef chunk, FrameIndex) override {
+        take(close_takes);
+        note("close", chunk);
+    }
     Status poison(ChunkRef chunk) override {
         note("poison", chunk);
         return poison_result;
@@ -137,6 +147,9 @@ public:
     }
 
 private:
+    void take(Nanos time) {
+        if (clock) clock->advance(time);
+    }
     static ChunkRef at(uint32_t chunk) { return {SessionIndex{0}, ChunkIndex{chunk}}; }
     std::span<std::byte> bytes(FrameIndex frame) {
         return std::span(memory).subspan(frame.value * traits_.chunk_bytes, traits_.chunk_bytes);

@@ -141,6 +141,45 @@ TEST_F(SharingTest, WhoWantsLittleDoesNotWaitForTheOthersReads) {
     EXPECT_EQ(fetches(other), others + 6);
 }
 
+TEST_F(SharingTest, BesideOthersAChunkIsNotAtTheDiskAsAWhole) {
+    const SessionIndex other = *open_other(limits::weight_default);
+    store_all(other);
+    store_all(session);
+    touch(session, 3);
+    settle();  // it has read lately: two want the disk
+    const size_t first = disk.requests.size();
+    for (size_t request = first; request < first + 9; ++request)
+        disk.faults[request] = {IoFault::Kind::hold};
+    touch(other, 5);
+    take_turns();
+    ASSERT_EQ(disk.requests.size(), first + limits::contended_parts);
+    disk.faults.erase(first + limits::contended_parts);
+    disk.release(disk.requests[first].token);
+    take_turns();
+    EXPECT_EQ(disk.requests.size(), first + limits::contended_parts + 2) << "one that came at once";
+    disk.faults.clear();
+    for (size_t request = first + 1; request < disk.requests.size(); ++request)
+        if (request != first + limits::contended_parts) disk.release(disk.requests[request].token);
+    settle();
+    EXPECT_EQ(engine.chunks(other)[ChunkIndex{5}].state, ChunkState::resident);
+}
+
+// Making a chunk's pages takes as long as reading it: whoever only has that done was served before
+// all others, always.
+TEST_F(SharingTest, FillsCountToo) {
+    const SessionIndex other = *open_other(limits::weight_default);
+    store_all(session);
+    read_alone(session);
+    ASSERT_TRUE(engine.promise(other, {ChunkIndex{0}, chunks}).has_value());
+    touch(session, 0);  // it has been read something, and is behind nobody
+    settle();
+    const uint64_t mine = fetches(session);
+    for (uint32_t chunk = 0; chunk < 16; ++chunk) touch(other, chunk, true);
+    for (uint32_t chunk = 1; chunk < 5; ++chunk) touch(session, chunk);
+    while (fetches(session) < mine + 4) engine.tick();
+    EXPECT_LE(engine.stats(other).fills, 6u) << "they take turns";
+}
+
 TEST_F(SharingTest, GuaranteedFramesOutliveTheOthersNeeds) {
     constexpr uint32_t guaranteed = 8;
     const SessionIndex other = *open_other(limits::weight_default, guaranteed);
