@@ -7,6 +7,7 @@
 #include "cli/run.hpp"
 #include "limits.hpp"
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstdio>

@@ -6,9 +6,11 @@
 // Threads: one.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <string>
+
+namespace CLI {
+class App;
+}
 
 namespace ciuic::cli {
 

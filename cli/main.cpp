@@ -4,6 +4,8 @@
 #include "cli/doctor_command.hpp"
 #include "cli/run.hpp"
 
+#include <CLI/CLI.hpp>
+
 #ifndef CIUIC_VERSION
 #define CIUIC_VERSION "unknown"
 #endif

@@ -3,6 +3,8 @@
 
 #include "base/size_text.hpp"
 
+#include <CLI/CLI.hpp>
+
 namespace ciuic::cli {
 
 void add_run_options(CLI::App& run, RunOptions& options) {

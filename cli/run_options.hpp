@@ -5,11 +5,13 @@
 // Threads: start-up only.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <cstdint>
 #include <string>
 #include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace ciuic::cli {
 
