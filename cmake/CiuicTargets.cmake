@@ -65,12 +65,13 @@ function(ciuic_read_precompiled name form)
     endif()
 endfunction()
 
-# ciuic_gtest(name LABEL label SOURCES file... LINKS target... [PREFIX text] [TIMEOUT s]
-# [SERIAL] [OPTIMISED]): a GoogleTest binary, each case a CTest of its own. OPTIMISED: it races the code that
+# ciuic_gtest(name LABEL label SOURCES file... LINKS target... [PREFIX text] [TIMEOUT s] [SERIAL]
+# [OPTIMISED]): a GoogleTest binary, each case a CTest of its own. OPTIMISED: it races the code that
 # it tests and has to be as fast. The cases are listed when ctest runs, not when the binary is
 # built, so a cross-compiled or sanitized build needs no working run-time.
 function(ciuic_gtest name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL;OPTIMISED" "LABEL;PREFIX;TIMEOUT" "SOURCES;LINKS")
+    cmake_parse_arguments(PARSE_ARGV 1 arg
+        "SERIAL;OPTIMISED" "LABEL;PREFIX;TIMEOUT" "SOURCES;LINKS")
     if(NOT arg_SOURCES)
         return()
     endif()
