@@ -170,8 +170,10 @@ private:
 
     // fetch.cpp
     bool start_fetch(ChunkRef chunk, Cause cause);
+    void read_parts_from(Move& move, uint32_t first_part);
     void submit_reads(Move& move);
     void on_read(Move& move, uint32_t part, const Status& status);
+    void hash_part(Move& move, uint32_t part);
     void show_first_block(Move& move);
     void verify_fetched(Move& move);
     void show_fetched(Move& move);

@@ -2,8 +2,8 @@
 //
 // Fetch: a stored chunk gets a frame, its bytes are read, verified and shown.
 //
-// Where the device can show a part of a chunk, the block that the program waits for is read and
-// shown first, read-only, and the rest follows behind it.
+// What the program waits for is read in parts, each hashed as it comes. Where the device can show a
+// part of a chunk, the block that is waited for is read and shown first, read-only.
 #include "base/check.hpp"
 #include "engine/engine.hpp"
 
@@ -19,16 +19,24 @@ struct Part {
     uint64_t length_bytes = 0;
 };
 
-// Part 0 is the first block, or the whole chunk when no block comes first; 1 lies before it, 2
-// behind it.
+// Part 0 is the first block; the parts 1 + 2 n and 2 + 2 n are what slice n has before and behind
+// it.
 Part part_of(const Move& move, uint32_t part, uint64_t block_bytes) {
-    const uint64_t chunk_bytes = move.bytes.size();
-    if (move.first_block == none_index) return part == 0 ? Part{0, chunk_bytes} : Part{};
-    const uint64_t first_bytes = move.first_block * block_bytes;
-    if (part == 0) return {first_bytes, block_bytes};
-    if (part == 1) return {0, first_bytes};
-    return {first_bytes + block_bytes, chunk_bytes - first_bytes - block_bytes};
+    const bool has_first = move.first_block != none_index;
+    const uint64_t first_bytes = has_first ? move.first_block * block_bytes : 0;
+    if (part == 0) return has_first ? Part{first_bytes, block_bytes} : Part{};
+    const uint64_t slice_bytes = move.bytes.size() / move.slices;
+    const uint64_t begin_bytes = (part - 1) / 2 * slice_bytes;
+    const uint64_t end_bytes = begin_bytes + slice_bytes;
+    if (end_bytes > move.bytes.size()) return {};
+    const bool is_behind = (part - 1) % 2 == 1;
+    const bool holds_first = has_first && begin_bytes <= first_bytes && first_bytes < end_bytes;
+    if (!holds_first) return is_behind ? Part{} : Part{begin_bytes, slice_bytes};
+    if (!is_behind) return {begin_bytes, first_bytes - begin_bytes};
+    return {first_bytes + block_bytes, end_bytes - first_bytes - block_bytes};
 }
+
+constexpr uint16_t bit_of(uint32_t part) { return static_cast<uint16_t>(1u << part); }
 
 }  // namespace
 
@@ -51,16 +59,26 @@ bool Engine::start_fetch(ChunkRef chunk, Cause cause) {
         move.demanded = true;
         session.lone.needed_whole(chunk.chunk);
     }
-    const uint64_t block_bytes = ports_.store.block_bytes();
-    // Whoever scans needs the whole chunk anyway.
-    if (cause == Cause::fault && !session.streams.is_streaming() && blocks_ > 1 &&
-        ports_.device.traits().reveal_bytes <= block_bytes)
-        move.first_block = record(chunk).wanted_block;
-    for (uint32_t part = 0; part < read_parts; ++part)
-        if (part_of(move, part, block_bytes).length_bytes > 0)
-            move.parts_left |= static_cast<uint8_t>(1u << part);
-    submit_reads(move);
+    // Whoever scans needs the whole chunk, and has it on its way before it is touched.
+    if (cause != Cause::prefetch && !session.streams.is_streaming()) {
+        move.slices = blocks_ % read_slices_max == 0 ? read_slices_max : 1;
+        const bool shows_blocks =
+            blocks_ > 1 && ports_.device.traits().reveal_bytes <= ports_.store.block_bytes();
+        const bool reads = !(record(chunk).flags & ChunkFlags::write_wanted);
+        if (cause == Cause::fault && shows_blocks && reads)
+            move.first_block = record(chunk).wanted_block;
+    }
+    read_parts_from(move, 0);
     return true;
+}
+
+// Reads all parts from this one on, for the first time or again.
+void Engine::read_parts_from(Move& move, uint32_t first_part) {
+    for (uint32_t part = first_part; part < read_parts; ++part)
+        if (part_of(move, part, ports_.store.block_bytes()).length_bytes > 0)
+            move.parts_left |= bit_of(part);
+    move.parts_unhashed |= move.parts_left;
+    submit_reads(move);
 }
 
 void Engine::submit_reads(Move& move) {
@@ -75,43 +93,52 @@ void Engine::submit_reads(Move& move) {
             move.stage = MoveStage::read_wanted;
             return;
         }
-        move.parts_left &= static_cast<uint8_t>(~(1u << part));
-        move.parts_flying |= static_cast<uint8_t>(1u << part);
+        move.parts_left &= static_cast<uint16_t>(~bit_of(part));
+        move.parts_flying |= bit_of(part);
     }
     move.stage = MoveStage::reading;
 }
 
 void Engine::on_read(Move& move, uint32_t part, const Status& status) {
-    CIUIC_CHECK(move.kind == MoveKind::fetch && (move.parts_flying & (1u << part)));
-    move.parts_flying &= static_cast<uint8_t>(~(1u << part));
-    if (status)
-        session_at(move.chunk.session).stats.store_bytes_read +=
-            part_of(move, part, ports_.store.block_bytes()).length_bytes;
-    else
+    CIUIC_CHECK(move.kind == MoveKind::fetch && (move.parts_flying & bit_of(part)));
+    move.parts_flying &= static_cast<uint16_t>(~bit_of(part));
+    if (status) {
+        const auto [offset_bytes, length_bytes] = part_of(move, part, ports_.store.block_bytes());
+        session_at(move.chunk.session).stats.store_bytes_read += length_bytes;
+        if (length_bytes <= limits::hash_here_bytes_max) hash_part(move, part);
+        if (part == 0) show_first_block(move);
+    } else {
         move.read_failed = true;
+    }
     if (status.error().os_error == EFAULT) {
         move.client_failed = true;
         ports_.clients.tampered(move.chunk.session);
     }
-    if (status && part == 0 && move.first_block != none_index) show_first_block(move);
     if (move.parts_left || move.parts_flying) return;
     if (move.read_failed) return retry_fetch(move);
     end_read(move);
+    if (move.parts_unhashed == 0) return verify_fetched(move);
     submit_job(move, JobKind::hash, MoveStage::hashing);
 }
 
-// 64 KiB hash in 3 us: cheaper here than a worker's wake-up. A block that does not match is left to
-// verify_fetched(), which sees it again.
+// On the spot, while the next part is on its way: a worker's wake-ups take longer.
+void Engine::hash_part(Move& move, uint32_t part) {
+    const uint64_t block_bytes = ports_.store.block_bytes();
+    const auto [offset_bytes, length_bytes] = part_of(move, part, block_bytes);
+    hash_blocks(move.bytes.subspan(offset_bytes, length_bytes), block_bytes,
+                hashes_of(move).subspan(offset_bytes / block_bytes, length_bytes / block_bytes));
+    move.parts_unhashed &= static_cast<uint16_t>(~bit_of(part));
+}
+
+// A block that does not match is left to verify_fetched(), which sees it again.
 void Engine::show_first_block(Move& move) {
     ChunkRecord& facts = record(move.chunk);
     if (move.first_shown || move.overdue ||
         (facts.flags & (ChunkFlags::doomed | ChunkFlags::write_wanted)))
         return;
+    if (!is_tag_right(move.chunk, move.first_block, hashes_of(move)[move.first_block])) return;
     const uint64_t block_bytes = ports_.store.block_bytes();
     const uint64_t offset_bytes = move.first_block * block_bytes;
-    uint64_t content_hash = 0;
-    hash_blocks(move.bytes.subspan(offset_bytes, block_bytes), block_bytes, {&content_hash, 1});
-    if (!is_tag_right(move.chunk, move.first_block, content_hash)) return;
     if (!ports_.device.reveal(move.chunk, move.frame, offset_bytes, block_bytes, false)) return;
     move.first_shown = true;
     end_wait(move.chunk);
@@ -180,10 +207,7 @@ void Engine::retry_fetch(Move& move) {
     if (move.overdue || (record(move.chunk).flags & ChunkFlags::doomed)) return abort_fetch(move);
     if (move.tries++ >= limits::io_retries_max) return lose(move);
     move.read_failed = false;
-    for (uint32_t part = move.first_shown ? 1 : 0; part < read_parts; ++part)
-        if (part_of(move, part, ports_.store.block_bytes()).length_bytes > 0)
-            move.parts_left |= static_cast<uint8_t>(1u << part);
-    submit_reads(move);
+    read_parts_from(move, move.first_shown ? 1 : 0);
 }
 
 // What was to come in, the whole chunk or a block, cannot be read as it was written.

@@ -3,7 +3,7 @@
 // Move: one chunk's journey between tiers, with an explicit stage.
 //
 //   fill    zeroing -> showing
-//   fetch   reading -> hashing -> showing
+//   fetch   read_wanted -> reading -> (hashing) -> showing
 //   evict   hashing -> write_wanted -> writing
 //   grow        read_wanted -> reading -> showing
 //   piece_in    read_wanted -> reading -> showing
@@ -35,8 +35,11 @@ enum class MoveStage : uint8_t {
     writing,
 };
 
-// The parts of a read: the block that the program waits for, what lies before it, and behind it.
-inline constexpr uint32_t read_parts = 3;
+// A chunk that the program waits for is read in slices, so that each is hashed while the next is on
+// its way. The parts of a read: the block that is shown first; then, of every slice, what lies
+// before that block and what lies behind it. Most of them are empty.
+inline constexpr uint32_t read_slices_max = 4;
+inline constexpr uint32_t read_parts = 1 + 2 * read_slices_max;
 
 struct Move {
     MoveKind kind = MoveKind::fill;
@@ -50,8 +53,10 @@ struct Move {
     std::span<std::byte> bytes;         // the frame's, or the piece's
     uint32_t first_block = none_index;  // read and shown first; none_index: the chunk as a whole.
                                         // Of grow and of a piece: its block
-    uint8_t parts_left = 0;             // bit per part still to be submitted
-    uint8_t parts_flying = 0;           // bit per part the store has
+    uint32_t slices = 1;                // of a fetch; 1 or read_slices_max
+    uint16_t parts_left = 0;            // bit per part still to be submitted
+    uint16_t parts_flying = 0;          // bit per part the store has
+    uint16_t parts_unhashed = 0;        // bit per part that a worker has still to look at
     uint64_t reading_bytes = 0;         // counted in its session's reads
     bool read_failed = false;
     bool client_failed = false;  // a transfer failed at the memory, not at the disk

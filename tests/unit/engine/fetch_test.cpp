@@ -46,6 +46,41 @@ TEST_F(FetchTest, AWriterWaitsForTheWholeChunk) {
     EXPECT_EQ(record(0).copies, Copies::device);
 }
 
+// Whoever waits does not wait for a worker's wake-ups as well.
+TEST_F(FetchTest, WhatIsWaitedForIsHashedWithoutAWorker) {
+    workers.held = true;
+    disk.faults[reads_from + read_slices_max - 1] = {IoFault::Kind::hold};
+    device.touch(0, true);
+    settle();
+    ASSERT_EQ(disk.requests.size(), reads_from + read_slices_max);
+    EXPECT_EQ(state(0), ChunkState::fetching) << "a part is still on its way";
+    disk.release(disk.requests.back().token);
+    settle();
+    EXPECT_EQ(state(0), ChunkState::resident);
+    EXPECT_TRUE(all_bytes_are(0, 7));
+}
+
+TEST_F(FetchTest, WhatNobodyWaitsForIsOneRead) {
+    request(RequestKind::prefetch, 0, 1, 1);
+    settle();
+    EXPECT_EQ(disk.requests.size(), reads_from + 1);
+    EXPECT_EQ(state(0), ChunkState::ready);
+}
+
+// Each part that is read again is looked at again.
+TEST_F(FetchTest, APartThatCameDamagedOnceIsReadAgain) {
+    disk.faults[reads_from + read_slices_max] = {IoFault::Kind::hold};
+    damage(0);
+    device.touch(0, true);
+    settle();
+    ASSERT_EQ(state(0), ChunkState::fetching);
+    damage(0);  // as it was
+    disk.release(disk.requests[reads_from + read_slices_max].token);
+    settle();
+    EXPECT_EQ(state(0), ChunkState::resident);
+    EXPECT_TRUE(all_bytes_are(0, 7));
+}
+
 TEST_F(FetchTest, NeverShowsADamagedByte) {
     for (uint64_t offset_bytes = 0; offset_bytes < chunk_bytes; offset_bytes += 1021) {
         SCOPED_TRACE(offset_bytes);
@@ -135,7 +170,7 @@ TEST_F(FetchTest, ALostChunkRefusesEveryLaterTouch) {
 }
 
 TEST_F(FetchTest, AChunkDiscardedDuringItsReadIsGivenUpWhenTheReadEnds) {
-    for (uint64_t part = 0; part < 3; ++part)
+    for (uint64_t part = 0; part < read_parts; ++part)
         disk.faults[reads_from + part] = {IoFault::Kind::hold};
     device.touch(0);
     settle();
