@@ -8,10 +8,6 @@
 
 #include <string>
 
-namespace CLI {
-class App;
-}
-
 namespace ciuic::cli {
 
 struct DoctorOptions {
@@ -20,8 +16,6 @@ struct DoctorOptions {
     std::string socket;  // empty: $CIUIC_SOCKET, else the default
     std::string budget;  // empty: an eighth of the memory
 };
-
-void add_doctor_options(CLI::App& doctor, DoctorOptions& options);
 
 // 0: nothing fails; 1: something does; 125: the options make no sense.
 int run_doctor(const DoctorOptions& options);

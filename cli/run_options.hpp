@@ -9,10 +9,6 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
-
 namespace ciuic::cli {
 
 struct RunOptions {
@@ -34,8 +30,6 @@ struct RunOptions {
 
     uint64_t threshold_bytes = 0;  // 0: the library's default
 };
-
-void add_run_options(CLI::App& run, RunOptions& options);
 
 // What is wrong and what to write instead; empty when all is well. Fills `threshold_bytes`.
 std::string check_run_options(RunOptions& options);

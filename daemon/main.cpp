@@ -9,8 +9,6 @@
 #include "daemon/log.hpp"
 #include "daemon/options.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
