@@ -16,6 +16,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <string>
+#include <vector>
 
 namespace ciuic {
 namespace {
@@ -41,9 +43,11 @@ void write_report_file(Daemon& daemon, const std::string& path) {
                  written.error().what, std::strerror(written.error().os_error));
 }
 
-// One line with the pids of those that are still served.
+// One line with the pids of those that are still served. `ciuic run` stops its daemon when the
+// command has ended, which may not have been noticed here yet.
 void name_running(const Server& server) {
-    const auto running = server.running();
+    auto running = server.running();
+    std::erase_if(running, [](const auto* session) { return !session->is_process_alive(); });
     if (running.empty()) return;
     std::string pids;
     for (const ClientSession* session : running) {

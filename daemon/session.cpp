@@ -4,6 +4,7 @@
 #include "protocol/statistics.hpp"
 
 #include <linux/futex.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -207,6 +208,11 @@ void ClientSession::reply(uint64_t ticket, Errc result) {
     slot.result.store(static_cast<uint32_t>(result), std::memory_order_relaxed);
     slot.sequence.store(static_cast<uint32_t>(ticket), std::memory_order_release);
     ::syscall(SYS_futex, &slot.sequence, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
+bool ClientSession::is_process_alive() const {
+    pollfd entry{pidfd_.get(), POLLIN, 0};
+    return pidfd_ && ::poll(&entry, 1, 0) == 0;
 }
 
 void ClientSession::set_sleeping(bool sleeping) {

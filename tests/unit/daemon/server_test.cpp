@@ -483,7 +483,11 @@ TEST_F(ServerTest, NoticesADeathBehindAnOpenSocket) {
     ::close(may_die[0]);
     while (server_->running().empty()) server_->turn(plenty);
     EXPECT_EQ(server_->running()[0]->pid(), child);
+    EXPECT_TRUE(server_->running()[0]->is_process_alive());
     ::close(may_die[1]);
+    siginfo_t ended{};
+    ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT);
+    EXPECT_FALSE(server_->running()[0]->is_process_alive());  // before any event is looked at
     while (!server_->running().empty()) server_->turn(plenty);
     turns();
     EXPECT_EQ(device_.detached.size(), 1u);
