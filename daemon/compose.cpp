@@ -5,6 +5,8 @@
 #include "device/host/shared.hpp"
 #include "engine/worker_pool.hpp"
 #include "io/open.hpp"
+#include "staging/arena.hpp"
+#include "staging/numa.hpp"
 #include "store/swap_file.hpp"
 
 #include <fcntl.h>
@@ -113,6 +115,7 @@ private:
     std::unique_ptr<SwapStore> store_;
     std::unique_ptr<Workers> workers_;
     std::unique_ptr<SharedHostDevice> device_;
+    Arena bounce_;
     std::optional<SharedHostSpaces> spaces_;
     UniqueFd userfaultfd_;
     std::unique_ptr<Server> server_;
@@ -172,6 +175,15 @@ bool HostDaemon::open_device(uint32_t sessions_max, std::string& problem) {
     options.block_bytes = std::min(limits::block_bytes_max, config_.chunk_bytes);
     options.sessions = sessions_max;
     options.kind = frame_kind_of(config_.frames);
+    const std::unique_ptr<Topology> topology = machine_topology();
+    Result<Arena> bounce = create_arena(*topology, {.size_bytes = limits::bounce_bytes,
+                                                    .alignment_bytes = limits::bounce_bytes,
+                                                    .node = topology->current_node()});
+    if (!bounce) {
+        problem = line_of("bounce buffers", bounce.error(), "the machine is short of memory");
+        return false;
+    }
+    bounce_ = *std::move(bounce);
     Result<std::unique_ptr<SharedHostDevice>> device = SharedHostDevice::create(options);
     if (!device) {
         problem = line_of("device", device.error(), "try --frames memfd, or a smaller --budget");
@@ -191,6 +203,7 @@ bool HostDaemon::open_server(uint32_t sessions_max, int control_fd, std::string&
         .workers = *workers_,
         .clock = clock_,
         .spaces = *spaces_,
+        .bounce = bounce_.memory.bytes(),
         .engine_fds = {device_->event_fd(), io_->event_fd(), workers_->event_fd()},
         .control_fd = control_fd};
     ServerOptions options;

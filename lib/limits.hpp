@@ -53,6 +53,9 @@ inline constexpr uint32_t pieces_per_chunk_max = 8;
 inline constexpr uint32_t sparse_blocks_max = 32;
 static_assert(chunk_bytes_default / block_bytes_max <= sparse_blocks_max);
 
+// Buffers that single blocks are read into, of a daemon: one huge page, 32 blocks.
+inline constexpr uint64_t bounce_bytes = 2 * MiB;
+
 // Their share of a budget, and the fewest that a session gets: threads that go back and forth
 // between a few lone places each keep theirs.
 inline constexpr uint64_t pieces_budget_divisor = 16;
@@ -91,6 +94,12 @@ inline constexpr uint32_t closes_per_turn = 2;
 inline constexpr uint32_t prefetch_chunks_max = 8;  // per stream; 4 in flight fill the disk
 inline constexpr uint32_t streams_per_session = 4;
 inline constexpr uint32_t evictions_per_plan_max = 16;
+// Victims of each session that are followed, of two rules as many: 128 x 12 B are looked through
+// at each miss, in less than 0.1 us beside a read of 74 us or more.
+inline constexpr uint32_t victims_followed = 128;
+// How deep the newest arrivals are looked through for one that may go: past those spared, what is
+// on its way out, and what was prefetched by all streams and a large request.
+inline constexpr uint32_t arrivals_looked_at = 256;
 
 // Requests of one session that wait for chunks.
 inline constexpr uint32_t waiters_per_session_max = 64;

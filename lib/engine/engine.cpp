@@ -30,10 +30,12 @@ Engine::Engine(const EnginePorts& ports, const EngineOptions& options)
       blocks_(static_cast<uint32_t>(chunk_bytes_ / ports.store.block_bytes())),
       has_sparse_(ports.device.traits().opens_parts && ports.device.traits().sees_writes &&
                   ports.device.traits().reveal_bytes <= ports.store.block_bytes() && blocks_ > 1 &&
-                  blocks_ <= limits::sparse_blocks_max),
+                  blocks_ <= limits::sparse_blocks_max &&
+                  ports.bounce.size() >= ports.store.block_bytes()),
       options_(with_defaults(options, ports.device.traits().frames, blocks_)),
       frame_memory_(ports.device.traits().frames), heat_memory_(frame_memory_.size()),
-      moves_(limits::moves_max), hash_memory_(size_t{limits::moves_max} * blocks_) {
+      arrival_memory_(frame_memory_.size()), moves_(limits::moves_max),
+      hash_memory_(size_t{limits::moves_max} * blocks_) {
     CIUIC_CHECK(ports.store.chunk_bytes() == chunk_bytes_);
     CIUIC_CHECK(frame_memory_.size() >= limits::frames_min);
     CIUIC_CHECK(options_.free_frames_low >= 1);
@@ -41,6 +43,7 @@ Engine::Engine(const EnginePorts& ports, const EngineOptions& options)
     CIUIC_CHECK(options_.free_frames_high < frame_memory_.size());
     frames_ = FrameTable(frame_memory_);
     eviction_ = ClockEviction(heat_memory_);
+    arrivals_ = ArrivalOrder(arrival_memory_);
     if (const Pieces* pieces = ports.device.pieces()) {
         CIUIC_CHECK(pieces->piece_bytes() == ports.store.block_bytes());
         CIUIC_CHECK(!ports.device.traits().sees_writes);
@@ -49,6 +52,9 @@ Engine::Engine(const EnginePorts& ports, const EngineOptions& options)
     }
     free_moves_.reserve(moves_.size());
     for (uint32_t index = limits::moves_max; index-- > 0;) free_moves_.push_back(index);
+    const uint64_t block_bytes = ports.store.block_bytes();
+    for (uint64_t end = block_bytes; end <= ports.bounce.size(); end += block_bytes)
+        free_bounces_.push_back(ports.bounce.subspan(end - block_bytes, block_bytes));
     sessions_.resize(options_.sessions_max);
     sheltered_.resize(options_.sessions_max);
 }

@@ -21,6 +21,7 @@
 #include "residency/frame_table.hpp"
 #include "residency/piece_table.hpp"
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <span>
@@ -105,6 +106,8 @@ public:
     uint32_t chunks_promised() const { return promised_; }
     const SessionStats& stats(SessionIndex session) const;
     SessionStats total_stats() const;  // of all sessions, past ones included
+    // How often a session's evictions came under this rule; recency is what they begin with.
+    uint32_t changes_to(EvictionRule rule) const { return changes_to_[static_cast<size_t>(rule)]; }
     const ChunkTable& chunks(SessionIndex session) const;
 
     // Every table obeys its invariants; stops the program where one does not. O(chunks).
@@ -151,9 +154,11 @@ private:
     bool may_take_frame(const Session& session) const;
     Move& begin_move(MoveKind kind, ChunkRef chunk, Cause cause);
     void end_move(Move& move);
+    void take_frame(Move& move);
     bool open_frame(Move& move);
-    bool open_frame(Move& move, uint64_t offset_bytes, uint64_t length_bytes);
     void hold_frame(ChunkRef chunk, Entry entry);
+    void note_use(ChunkRef chunk);
+    void spare(ChunkRef chunk);
     void release_frame(ChunkRef chunk);
     void release_place(ChunkRef chunk);
     bool retry_moves();
@@ -186,7 +191,8 @@ private:
     // sparse.cpp: single blocks, in a frame
     bool wants_block(ChunkRef chunk, Cause cause);
     bool start_grow(ChunkRef chunk);
-    bool open_block(Move& move, uint64_t offset_bytes, uint64_t length_bytes);
+    bool open_block(Move& move);
+    bool is_open(const Move& move);
     void show_grown(Move& move);
     void abort_grow(Move& move);
     void touch_sparse(ChunkRef chunk, uint32_t block, bool is_write);
@@ -235,6 +241,9 @@ private:
     // planning.cpp
     bool plan_evictions();
     uint32_t evict_some(std::optional<SessionIndex> only, uint32_t wanted);
+    bool evict_by_rule(FrameIndex cold);
+    std::optional<FrameIndex> find_newest(SessionIndex index);
+    bool evict_followed(FrameIndex frame, EvictionRule by);
     bool start_prefetch_of(SessionIndex index);
     bool has_prefetch_room(const Session& session) const;
     void touch_stream(ChunkRef chunk);
@@ -277,17 +286,21 @@ private:
     EnginePorts ports_;
     uint64_t chunk_bytes_;
     uint32_t blocks_;  // per chunk
-    bool has_sparse_;  // the device shows single blocks and sees writes
+    bool has_sparse_;  // the device shows single blocks and sees writes, and there are buffers
     EngineOptions options_;
     FrameTable frames_;
     PieceTable pieces_;
     ClockEviction eviction_;
     std::vector<Frame> frame_memory_;
     std::vector<Piece> piece_memory_;
+    ArrivalOrder arrivals_;
+    std::array<uint32_t, 2> changes_to_{};  // by rule
     std::vector<FrameHeat> heat_memory_;
+    std::vector<ArrivalLink> arrival_memory_;
     std::vector<Move> moves_;
     std::vector<uint32_t> free_moves_;
     std::vector<uint64_t> hash_memory_;  // blocks_ per move
+    std::vector<std::span<std::byte>> free_bounces_;
     std::vector<std::unique_ptr<Session>> sessions_;
     uint32_t sessions_end_ = 0;  // one past the last that is open
     FairQueue disk_;

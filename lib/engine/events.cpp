@@ -107,7 +107,7 @@ void Engine::on_write(ChunkRef chunk, uint32_t block) {
     ++session_at(chunk.session).stats.write_faults;
     const FrameIndex frame{record(chunk).frame};
     note_shown(chunk, true);
-    eviction_.touched(frame);
+    note_use(chunk);
     // A program that is gone needs no answer; the session's end is on its way.
     if (ports_.device.allow_write(chunk, frame).error().code == Errc::busy)
         want(chunk, block, true, Cause::fault);

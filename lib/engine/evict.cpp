@@ -49,7 +49,7 @@ bool Engine::start_evict_resident(ChunkRef chunk, Cause cause) {
     publish(chunk, ChunkState::evicting);
     if (is_pinned(chunk)) {
         publish(chunk, ChunkState::resident);
-        eviction_.spared(frame);
+        spare(chunk);
         return false;
     }
     const bool clean = holds(facts.copies, Copies::store);
@@ -58,7 +58,7 @@ bool Engine::start_evict_resident(ChunkRef chunk, Cause cause) {
         auto concealed = ports_.device.conceal(chunk, frame);
         if (!concealed) {
             publish(chunk, ChunkState::resident);
-            eviction_.spared(frame);
+            spare(chunk);
             return false;
         }
         bytes = *concealed;
@@ -168,7 +168,12 @@ void Engine::abort_evict(Move& move) {
     }
     apply(chunk, ChunkEvent::evict_abort);
     frames_.set_movable(move.frame, true);
-    eviction_.touched(move.frame);
+    note_use(chunk);
+    EvictionTrial& trial = session_at(chunk.session).trial;
+    if (facts.flags & ChunkFlags::doomed)
+        trial.given_up(chunk.chunk);
+    else
+        trial.came_back(chunk.chunk);
     facts.flags &= static_cast<uint8_t>(~ChunkFlags::write_wanted);
     if (move.recalled) ++session_at(chunk.session).stats.recalls;
     end_wait(chunk);

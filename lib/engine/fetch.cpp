@@ -215,7 +215,7 @@ void Engine::lose(Move& move) {
     const ChunkRef chunk = move.chunk;
     ChunkRecord& facts = record(chunk);
     if (move.kind != MoveKind::piece_in) {
-        ports_.device.close(chunk, move.frame);
+        if (is_open(move)) ports_.device.close(chunk, move.frame);
         forget_blocks(chunk);
         release_frame(chunk);
     } else {
@@ -254,7 +254,7 @@ bool Engine::show_ready(ChunkRef chunk, bool is_write) {
     if (!shown) return true;  // the program is gone; its session is about to end
     apply(chunk, ChunkEvent::show);
     ++session_at(chunk.session).stats.prefetches_used;
-    eviction_.touched(frame);
+    note_use(chunk);
     note_shown(chunk, writable);
     touch_stream(chunk);
     return true;

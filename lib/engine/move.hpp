@@ -50,7 +50,8 @@ struct Move {
     FrameIndex frame;
     PieceIndex piece;  // of piece_in and piece_out
     Extent place;
-    std::span<std::byte> bytes;         // the frame's, or the piece's
+    std::span<std::byte> bytes;         // the frame's, or the piece's; of grow a bounce buffer's
+    std::span<std::byte> target;        // of grow: where they go; empty until it is opened
     uint32_t first_block = none_index;  // read and shown first; none_index: the chunk as a whole.
                                         // Of grow and of a piece: its block
     uint32_t slices = 1;                // of a fetch; 1 or read_slices_max

@@ -29,6 +29,8 @@ Move& Engine::begin_move(MoveKind kind, ChunkRef chunk, Cause cause) {
     if (kind == MoveKind::evict) {
         ++session.evicting;
         ++evicting_;
+    } else if (kind != MoveKind::piece_out && facts.left_at != 0) {
+        session.trial.came_back(chunk.chunk);
     }
     if (kind == MoveKind::piece_out) ++pieces_leaving_;
     Move& move = moves_[index];
@@ -56,33 +58,33 @@ void Engine::end_move(Move& move) {
         --evicting_;
     }
     if (move.kind == MoveKind::piece_out) --pieces_leaving_;
+    if (move.kind == MoveKind::grow) free_bounces_.push_back(move.bytes);
     move.stage = MoveStage::idle;
     free_moves_.push_back(static_cast<uint32_t>(&move - moves_.data()));
     record(chunk).move = none_index;
     settle(chunk);
 }
 
-bool Engine::open_frame(Move& move) { return open_frame(move, 0, chunk_bytes_); }
-
-// Takes a frame and opens this part of it. On false nothing has changed.
-bool Engine::open_frame(Move& move, uint64_t offset_bytes, uint64_t length_bytes) {
+void Engine::take_frame(Move& move) {
     Session& session = session_at(move.chunk.session);
     lift_poison(move.chunk);
+    if (opens_left_ > 0) --opens_left_;
     move.frame = frames_.take(move.chunk);
-    auto opened = length_bytes == chunk_bytes_
-                      ? ports_.device.open(move.chunk, move.frame)
-                      : ports_.device.open_part(move.chunk, move.frame, offset_bytes, length_bytes);
+    record(move.chunk).frame = move.frame.value;
+    session.stats.frames = ++session.frames;
+    session.stats.frames_peak = std::max(session.stats.frames_peak, session.frames);
+}
+
+// Takes a frame and opens it. On false nothing has changed.
+bool Engine::open_frame(Move& move) {
+    take_frame(move);
+    auto opened = ports_.device.open(move.chunk, move.frame);
     if (!opened) {
-        frames_.give_back(move.frame);
+        release_frame(move.chunk);
         retry_wanted_ = true;
         return false;
     }
-    if (opens_left_ > 0) --opens_left_;
     move.bytes = *opened;
-    record(move.chunk).frame = move.frame.value;
-    ++session.frames;
-    session.stats.frames = session.frames;
-    session.stats.frames_peak = std::max(session.stats.frames_peak, session.frames);
     return true;
 }
 
@@ -91,12 +93,28 @@ void Engine::hold_frame(ChunkRef chunk, Entry entry) {
     const FrameIndex frame{record(chunk).frame};
     frames_.set_movable(frame, true);
     eviction_.entered(frame, entry);
+    arrivals_.arrived(session_at(chunk.session).arrivals, frame, entry == Entry::ahead);
+}
+
+// The program was seen to use a chunk that has a frame.
+void Engine::note_use(ChunkRef chunk) {
+    const FrameIndex frame{record(chunk).frame};
+    eviction_.touched(frame);
+    arrivals_.arrived(session_at(chunk.session).arrivals, frame);
+}
+
+// The chunk was proposed for eviction and cannot go: it is in use.
+void Engine::spare(ChunkRef chunk) {
+    const FrameIndex frame{record(chunk).frame};
+    eviction_.spared(frame);
+    arrivals_.arrived(session_at(chunk.session).arrivals, frame);
 }
 
 void Engine::release_frame(ChunkRef chunk) {
     Session& session = session_at(chunk.session);
     ChunkRecord& facts = record(chunk);
     frames_.give_back(FrameIndex{facts.frame});
+    arrivals_.left(session.arrivals, FrameIndex{facts.frame});
     facts.frame = none_index;
     CIUIC_CHECK(session.frames > 0);
     session.stats.frames = --session.frames;
@@ -193,6 +211,7 @@ bool Engine::give_up(ChunkRef chunk, bool keep_promise) {
     facts.flags &= static_cast<uint8_t>(~ChunkFlags::dense);
     drop_pieces(chunk);
     release_place(chunk);
+    if (facts.left_at != 0) session.trial.given_up(chunk.chunk);
     facts.left_at = 0;
     if (keep_promise) lift_poison(chunk);
     if (!keep_promise) {

@@ -28,16 +28,54 @@ uint32_t Engine::evict_some(std::optional<SessionIndex> only, uint32_t wanted) {
         const size_t count =
             eviction_.choose(frames_.facts(), scope, std::span(victims).first(room));
         for (size_t index = 0; index < count; ++index) {
-            const ChunkRef chunk = frames_[victims[index]].owner;
-            // Others of its session may have been taken a moment ago.
-            if (!only && is_sheltered(session_at(chunk.session))) continue;
-            if (start_evict(chunk, Cause::pressure)) ++started;
+            // It, or others of its session, may have been taken a moment ago.
+            const Frame& cold = frames_[victims[index]];
+            if (!cold.movable || (!only && is_sheltered(session_at(cold.owner.session)))) continue;
+            if (evict_by_rule(victims[index])) ++started;
         }
         if (count == 0) return started;
     }
     // What was proposed is pinned, most of it: others are proposed in a moment.
     if (started == 0) retry_wanted_ = true;
     return started;
+}
+
+// Recency says whose frame is next; which of that session's it is, its own trial does.
+bool Engine::evict_by_rule(FrameIndex cold) {
+    const SessionIndex index = frames_[cold].owner.session;
+    if (session_at(index).trial.next() == EvictionRule::keep_old) {
+        const auto newest = find_newest(index);
+        if (newest && evict_followed(*newest, EvictionRule::keep_old)) {
+            eviction_.stays_for(cold, *newest);
+            return true;
+        }
+    }
+    return frames_[cold].movable && evict_followed(cold, EvictionRule::recency);
+}
+
+std::optional<FrameIndex> Engine::find_newest(SessionIndex index) {
+    Session& session = session_at(index);
+    uint32_t awaited = session.wanted;
+    for (const Move& move : moves_)
+        if (move.stage != MoveStage::idle && move.chunk.session == index && move.touched) ++awaited;
+    session.newest.awaited(awaited);
+    const auto spared = session.newest.spared(session.frames);
+    if (!spared) return std::nullopt;
+    return arrivals_.newest_beyond(session.arrivals, *spared, frames_.facts());
+}
+
+bool Engine::evict_followed(FrameIndex frame, EvictionRule by) {
+    const ChunkRef chunk = frames_[frame].owner;
+    Session& session = session_at(chunk.session);
+    // One that was prefetched for nothing says nothing about what the program uses.
+    const bool was_used = record(chunk).state != ChunkState::ready;
+    const uint32_t frames = session.frames;
+    if (!start_evict(chunk, Cause::pressure)) return false;
+    if (!was_used) return true;
+    const EvictionRule ruled = session.trial.ruling();
+    session.trial.left(by, chunk.chunk, frames);
+    if (session.trial.ruling() != ruled) ++changes_to_[static_cast<size_t>(session.trial.ruling())];
+    return true;
 }
 
 // Keeps a reserve of free frames, so that a fault never waits for an eviction: from `low` on

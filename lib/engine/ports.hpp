@@ -36,6 +36,9 @@ struct EnginePorts {
     Workers& workers;
     Clock& clock;
     Clients& clients;
+    // Bounce buffers, one per block of the store: single blocks are read into them while the device
+    // makes room. Aligned to limits::granule_bytes. Without any, chunks come in whole.
+    std::span<std::byte> bounce{};
 };
 
 // The words that a client writes: one per chunk, pins in use in the low 16 bits, accesses above.

@@ -5,8 +5,11 @@
 
 #include "engine/ports.hpp"
 #include "engine/stats.hpp"
+#include "policy/arrival_order.hpp"
+#include "policy/eviction_trial.hpp"
 #include "policy/fair_queue.hpp"
 #include "policy/lone_touches.hpp"
+#include "policy/newest_window.hpp"
 #include "policy/stream_prefetch.hpp"
 #include "residency/chunk_table.hpp"
 
@@ -53,6 +56,9 @@ struct Session {
     uint32_t closing_cursor = 0;
     StreamPrefetch streams;
     LoneTouches lone;
+    ArrivalList arrivals;  // of the chunks in its frames
+    NewestWindow newest;
+    EvictionTrial trial;
     PrefetchProposal ahead;  // what is still to be prefetched
     std::array<Waiter, limits::waiters_per_session_max> waiters{};
     SessionStats stats;

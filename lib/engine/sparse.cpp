@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sparse: of a stored chunk that is touched here and there, the touched blocks alone are read into
-// its frame and shown, read-only. A lone touch then costs one small read. A write, a touch beside a
-// block that is there, one too many, or two at once have the chunk fetched whole (fetch.cpp).
+// Sparse: of a stored chunk that is touched here and there, the touched blocks alone are brought
+// into its frame and shown, read-only. A lone touch then costs one small read, into a bounce
+// buffer: making a huge page takes as long as the read, and the copy next to nothing. A write, a
+// touch beside a block that is there, one too many, or two at once have the chunk fetched whole
+// (fetch.cpp).
 //
 // Only on devices that see writes: what a sparse chunk has in its frame is in the store, too, so
 // that it can be dropped at any time. (scatter.cpp is for the others.)
@@ -10,6 +12,7 @@
 #include "engine/engine.hpp"
 
 #include <bit>
+#include <cstring>
 
 namespace ciuic {
 
@@ -33,47 +36,53 @@ bool Engine::wants_block(ChunkRef chunk, Cause cause) {
            std::popcount(facts.shown_blocks) < static_cast<int>(options_.pieces_per_chunk_max);
 }
 
-// False: the machine refused memory for it; nothing has changed.
+// False: all buffers are in use.
 bool Engine::start_grow(ChunkRef chunk) {
+    if (free_bounces_.empty()) return false;
     ChunkRecord& facts = record(chunk);
     const bool is_first = facts.state == ChunkState::stored;
-    const uint64_t block_bytes = ports_.store.block_bytes();
-    const uint64_t offset_bytes = facts.wanted_block * block_bytes;
     Move& move = begin_move(MoveKind::grow, chunk, Cause::fault);
-    const bool opened = is_first ? open_frame(move, offset_bytes, block_bytes)
-                                 : open_block(move, offset_bytes, block_bytes);
-    if (!opened) {
-        end_move(move);
-        return false;
-    }
-    if (is_first)
+    if (is_first) {
+        take_frame(move);
         session_at(chunk.session).lone.began(chunk.chunk);
-    else
+    } else {
         frames_.set_movable(move.frame, false);
+    }
     apply(chunk, ChunkEvent::grow_start);
-    begin_read(move, block_bytes);
     move.first_block = facts.wanted_block;
-    move.bytes = move.bytes.subspan(offset_bytes, block_bytes);
+    move.bytes = free_bounces_.back();
+    free_bounces_.pop_back();
+    begin_read(move, move.bytes.size());
     read_block(move);
+    ports_.store.flush();
+    // Its pages are made while the disk is at work. What is refused now is tried again then.
+    (void)open_block(move);
     return true;
 }
 
-bool Engine::open_block(Move& move, uint64_t offset_bytes, uint64_t length_bytes) {
-    auto opened = ports_.device.open_part(move.chunk, move.frame, offset_bytes, length_bytes);
-    if (!opened) {
-        retry_wanted_ = true;
-        return false;
-    }
-    move.bytes = *opened;
+bool Engine::open_block(Move& move) {
+    const uint64_t block_bytes = move.bytes.size();
+    const uint64_t offset_bytes = move.first_block * block_bytes;
+    auto opened = ports_.device.open_part(move.chunk, move.frame, offset_bytes, block_bytes);
+    if (!opened) return false;
+    move.target = opened->subspan(offset_bytes, block_bytes);
     return true;
+}
+
+// The device knows the frame.
+bool Engine::is_open(const Move& move) {
+    return move.kind != MoveKind::grow || !move.target.empty() ||
+           record(move.chunk).shown_blocks != 0;
 }
 
 void Engine::show_grown(Move& move) {
     const ChunkRef chunk = move.chunk;
     ChunkRecord& facts = record(chunk);
     if (move.overdue || (facts.flags & ChunkFlags::doomed)) return abort_grow(move);
+    if (move.target.empty() && !open_block(move)) return abort_grow(move);
+    std::memcpy(move.target.data(), move.bytes.data(), move.bytes.size());
     const Status shown = ports_.device.reveal(
-        chunk, move.frame, move.first_block * ports_.store.block_bytes(), move.bytes.size(), false);
+        chunk, move.frame, move.first_block * move.bytes.size(), move.bytes.size(), false);
     if (shown.error().code == Errc::busy) {
         move.stage = MoveStage::showing;
         retry_wanted_ = true;
@@ -93,16 +102,25 @@ void Engine::show_grown(Move& move) {
     if (facts.flags & ChunkFlags::dense) want(chunk, 0, false, Cause::fault);
 }
 
-// The store has every block: whoever waits comes again.
+// The store has every block. Closing wakes whoever waits, to come again; where there is nothing to
+// close they go on waiting, for the whole chunk.
 void Engine::abort_grow(Move& move) {
     const ChunkRef chunk = move.chunk;
-    ports_.device.close(chunk, move.frame);
+    ChunkRecord& facts = record(chunk);
+    const bool wakes = is_open(move);
+    const bool waits = !wakes && !move.overdue && !session_at(chunk.session).closing;
+    if (wakes) ports_.device.close(chunk, move.frame);
     forget_blocks(chunk);
-    record(chunk).flags &= static_cast<uint8_t>(~ChunkFlags::dense);
+    facts.flags &= static_cast<uint8_t>(~ChunkFlags::dense);
     apply(chunk, ChunkEvent::grow_abort);
     release_frame(chunk);
-    end_wait(chunk);
+    if (!waits) end_wait(chunk);
+    const uint32_t block = move.first_block;
     end_move(move);
+    if (!waits) return;
+    want(chunk, block, false, Cause::fault);
+    facts.flags |= ChunkFlags::dense;
+    retry_wanted_ = true;
 }
 
 // The program touched a sparse chunk.

@@ -31,6 +31,10 @@ void ClockEviction::touched(FrameIndex frame) {
 
 void ClockEviction::spared(FrameIndex frame) { at(frame).heat = heat_max; }
 
+void ClockEviction::stays_for(FrameIndex proposed, FrameIndex taken) {
+    at(proposed).heat = at(taken).heat;
+}
+
 namespace {
 
 bool is_in(const EvictionScope& scope, SessionIndex session) {

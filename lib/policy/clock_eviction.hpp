@@ -52,6 +52,9 @@ public:
     void touched(FrameIndex frame);
     // The frame was proposed and could not be taken.
     void spared(FrameIndex frame);
+    // The frame was proposed, and another one of the same session was taken in its place: it counts
+    // as that one did, or the hand would find this session's frames cold at each of its rounds.
+    void stays_for(FrameIndex proposed, FrameIndex taken);
 
     // Proposes up to victims.size() movable frames of the scope, in the order in which to take
     // them; returns how many. A frame is proposed once per call.

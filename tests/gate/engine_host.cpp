@@ -32,9 +32,11 @@ Status EngineHost::open_parts(Device& device, const Options& options) {
     store.block_bytes = options.block_bytes;
     store_ = std::make_unique<SwapStore>(*io_, clock_, store);
     CIUIC_TRY(workers_, WorkerPool::create(1));
-    engine_ = std::make_unique<Engine>(
-        EnginePorts{device, *store_, *workers_, clock_, static_cast<Clients&>(*this)},
-        EngineOptions{});
+    CIUIC_TRY(bounce_, Mapping::create(limits::bounce_bytes, PROT_READ | PROT_WRITE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS));
+    engine_ = std::make_unique<Engine>(EnginePorts{device, *store_, *workers_, clock_,
+                                                   static_cast<Clients&>(*this), bounce_.bytes()},
+                                       EngineOptions{});
 
     chunks_ = options.chunks;
     CIUIC_TRY(records_, Mapping::create(chunks_ * sizeof(ChunkRecord), PROT_READ | PROT_WRITE,

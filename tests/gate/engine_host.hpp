@@ -52,6 +52,7 @@ private:
 
     MonotonicClock clock_;
     SwapFile file_;
+    Mapping bounce_;
     std::unique_ptr<Io> io_;
     std::unique_ptr<SwapStore> store_;
     std::unique_ptr<Workers> workers_;

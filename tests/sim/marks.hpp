@@ -60,8 +60,10 @@ enum class Mark : uint8_t {
     given_way,  // a sparse chunk was fetched whole
     doomed_in_grow,
     died_in_grow,
+    kept_old,         // a session's trial found that the newest should go
+    back_to_recency,  // ... and later that it should not
 };
-inline constexpr size_t marks = 50;
+inline constexpr size_t marks = 52;
 static_assert(marks <= 64);
 const char* mark_text(Mark mark);
 

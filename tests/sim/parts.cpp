@@ -71,7 +71,9 @@ const char* mark_text(Mark mark) {
                                                           "grown",
                                                           "given_way",
                                                           "doomed_in_grow",
-                                                          "died_in_grow"};
+                                                          "died_in_grow",
+                                                          "kept_old",
+                                                          "back_to_recency"};
     return texts[static_cast<size_t>(mark)];
 }
 

@@ -72,8 +72,8 @@ public:
     virtual Owner owner_of(const std::byte* data) const = 0;
     // The program sees some of these bytes.
     virtual bool is_shown(std::span<const std::byte> bytes) const = 0;
-    // A read into the frame was disturbed.
-    virtual void count_read_fault(const std::byte* data) = 0;
+    // A read into the frame was disturbed. False: the bytes are no frame's.
+    virtual bool count_read_fault(const std::byte* data) = 0;
 };
 
 // The parts that work on frames behind the engine's back, as the device sees them.

@@ -28,6 +28,8 @@ private:
     Random random_;
 };
 
+constexpr uint32_t many_frames = 64;
+
 void draw_device(Draw& draw, Profile& profile) {
     SimDeviceOptions& device = profile.device;
     const uint64_t block_bytes = granule;
@@ -36,6 +38,8 @@ void draw_device(Draw& draw, Profile& profile) {
     device.traits.name = shared ? "sim-shared" : "sim-embedded";
     device.traits.frame_kind = "bytes";
     device.traits.frames = draw.between(limits::frames_min, draw.coin(1, 2) ? 10 : 16);
+    // With few frames everything happens soon; keep_old takes more.
+    if (draw.coin(1, 8)) device.traits.frames = draw.between(20, many_frames);
     device.traits.chunk_bytes = chunk_bytes;
     // Huge pages can only be shown whole.
     device.traits.reveal_bytes = shared && draw.coin(2, 3) ? block_bytes : chunk_bytes;
@@ -57,9 +61,10 @@ void draw_programs(Draw& draw, Profile& profile) {
     SimClientsOptions& clients = profile.clients;
     clients.programs = draw.between(1, 3);
     clients.threads = draw.between(1, 5);
-    clients.chunks = draw.between(16, 40);
-    clients.promise_max = draw.between(12, clients.chunks);
     const uint32_t frames = profile.device.traits.frames;
+    clients.chunks = frames < 20 ? draw.between(16, 40) : draw.between(frames, 2 * frames);
+    clients.promise_max =
+        draw.between(clients.chunks < 20 ? 12 : clients.chunks / 2, clients.chunks);
     clients.frames_max = draw.coin(1, 2) ? draw.between(limits::frames_min, frames) : 0;
     clients.weight_max = draw.between(1, 4);
     clients.between_threads = draw.between(0, 2);
@@ -89,6 +94,7 @@ void draw_engine(Draw& draw, Profile& profile) {
     if (draw.coin(1, 2)) profile.clients.frames_guaranteed = draw.between(0, guaranteed_max);
     engine.prefetch_chunks_max = draw.coin(1, 3) ? 0 : draw.between(1, limits::prefetch_chunks_max);
     profile.clients.frame_deadline = engine.frame_deadline;
+    profile.bounces = draw.between(1, 4);
 }
 
 void draw_faults(Draw& draw, Profile& profile) {

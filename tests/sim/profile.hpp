@@ -21,6 +21,7 @@ struct Profile {
     SimClientsOptions clients;
     EngineOptions engine;
     StoreOptions store;
+    uint32_t bounces = 1;  // buffers for single blocks
     uint32_t steps = 0;
     // Of each step, at most.
     uint32_t thread_steps = 1;

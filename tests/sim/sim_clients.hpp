@@ -122,6 +122,7 @@ private:
     };
 
     // sim_clients.cpp: lives
+    uint32_t count_unopened(const Program& program) const;
     void open(uint32_t program);
     void step_owner(uint32_t program);
     void die(uint32_t program, bool in_order);

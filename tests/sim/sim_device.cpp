@@ -298,14 +298,15 @@ bool SimDevice::is_shown(std::span<const std::byte> bytes) const {
     return false;
 }
 
-void SimDevice::count_read_fault(const std::byte* data) {
+bool SimDevice::count_read_fault(const std::byte* data) {
     if (const Piece* piece = piece_at(data)) {
         ++at(piece->user).read_faults;
-        return;
+        return true;
     }
     const auto frame = static_cast<uint64_t>(data - frames_begin_) / options_.traits.chunk_bytes;
-    if (data >= frames_begin_ && frame < frames_.size() && frames_[frame].held)
-        ++at(frames_[frame].user).read_faults;
+    if (data < frames_begin_ || frame >= frames_.size()) return false;
+    if (frames_[frame].held) ++at(frames_[frame].user).read_faults;
+    return true;
 }
 
 void SimDevice::attach(SessionIndex session, uint32_t life, uint32_t chunks) {

@@ -84,7 +84,7 @@ public:
     // FrameOwners
     Owner owner_of(const std::byte* data) const override;
     bool is_shown(std::span<const std::byte> bytes) const override;
-    void count_read_fault(const std::byte* data) override;
+    bool count_read_fault(const std::byte* data) override;
 
     // The programs' side.
     void attach(SessionIndex session, uint32_t life, uint32_t chunks);

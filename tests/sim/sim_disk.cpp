@@ -42,9 +42,15 @@ bool SimDisk::chance(uint32_t chance) {
 void SimDisk::count(Fault fault, const IoRequest& request) {
     faults_.add(fault);
     trace_.note(fault_text(fault), request.offset_bytes / granule_bytes, granules_of(request));
-    if (request.op == IoOp::read && owners_ && fault != Fault::short_transfer &&
-        fault != Fault::late)
-        owners_->count_read_fault(request.data);
+    if (request.op == IoOp::read && fault != Fault::short_transfer && fault != Fault::late)
+        count_read_fault(request);
+}
+
+void SimDisk::count_read_fault(const IoRequest& request) {
+    if (!owners_ || owners_->count_read_fault(request.data)) return;
+    const uint64_t first = request.offset_bytes / granule_bytes;
+    for (uint32_t granule = 0; granule < granules_of(request); ++granule)
+        ++granules_[first + granule].read_faults;
 }
 
 Status SimDisk::submit(const IoRequest& request) {
@@ -212,6 +218,9 @@ void SimDisk::finish(Flight& flight, int64_t result) {
             granules_[first + granule].damaged = true;
         }
     }
+    if (!is_write && result == flight.request.length_bytes && !flight.misdirected)
+        for (uint32_t granule = 0; granule < granules_of(flight.request); ++granule)
+            granules_[first + granule].read_faults = 0;
     trace_.note("disk result", first, static_cast<uint64_t>(result));
     results_.push_back({flight.request.token, result});
     flight.active = false;
@@ -227,8 +236,7 @@ void SimDisk::cancel(uint64_t token) {
         // The real result, soon; or what has landed by now, and no more.
         flight.not_before = clock_.now();
         if (random_.chance(1, 2)) {
-            if (flight.request.op == IoOp::read && owners_)
-                owners_->count_read_fault(flight.request.data);
+            if (flight.request.op == IoOp::read) count_read_fault(flight.request);
             flight.to_land &= random_.next();
             flight.result = -ECANCELED;
         }
@@ -277,6 +285,12 @@ void SimDisk::stop_faults() {
 bool SimDisk::is_damaged(Owner owner) const {
     return std::any_of(granules_.begin(), granules_.end(), [&](const Granule& granule) {
         return granule.damaged && granule.owner == owner;
+    });
+}
+
+bool SimDisk::is_unreadable(Owner owner) const {
+    return std::any_of(granules_.begin(), granules_.end(), [&](const Granule& granule) {
+        return granule.read_faults > limits::io_retries_max && granule.owner == owner;
     });
 }
 

@@ -75,6 +75,9 @@ public:
     // A fault can have destroyed bytes of `owner` that are, or were last, on the disk.
     bool is_damaged(Owner owner) const;
 
+    // Every try to read a part of it into no frame of its own was disturbed, in a row.
+    bool is_unreadable(Owner owner) const;
+
     // A fault can have made a place unfit for use.
     bool has_cost_places() const { return faults_.total() > faults_[Fault::short_transfer]; }
 
@@ -102,10 +105,12 @@ private:
         bool damaged = false;
         bool unreadable = false;
         bool bad = false;
+        uint32_t read_faults = 0;  // in a row, of reads that name no owner
     };
 
     bool chance(uint32_t chance);
     void count(Fault fault, const IoRequest& request);
+    void count_read_fault(const IoRequest& request);
     bool may_damage() { return faulty_ && damages_ < options_.damages_max; }
     void decide(Flight& flight);
     bool decide_error(Flight& flight);

@@ -21,8 +21,12 @@ class OneOwner final : public FrameOwners {
 public:
     Owner owner_of(const std::byte*) const override { return {1, 7}; }
     bool is_shown(std::span<const std::byte>) const override { return false; }
-    void count_read_fault(const std::byte*) override { ++read_faults; }
+    bool count_read_fault(const std::byte*) override {
+        if (knows_buffers) ++read_faults;
+        return knows_buffers;
+    }
     uint32_t read_faults = 0;
+    bool knows_buffers = true;
 };
 
 class SimDiskTest : public testing::Test {
@@ -130,6 +134,28 @@ TEST_F(SimDiskTest, TellsErrorsAndShortTransfers) {
     const int64_t moved = finish(shortening);
     EXPECT_GT(moved, 0);
     EXPECT_LT(moved, static_cast<int64_t>(in.size()));
+}
+
+// Goal: reads into buffers that are no frame's are counted at the place, until one succeeds.
+// Method: a disk that errs, then no more.
+TEST_F(SimDiskTest, CountsDisturbedReadsThatGoThroughABuffer) {
+    owner.knows_buffers = false;
+    options.error_chance = chance_base;
+    options.write_errors_max = 0;
+    SimDisk disk = make();
+    ASSERT_TRUE(disk.submit(request(IoOp::write, out, 1)));
+    ASSERT_EQ(finish(disk), static_cast<int64_t>(out.size()));
+    for (uint32_t tries = 0; tries <= limits::io_retries_max; ++tries) {
+        EXPECT_FALSE(disk.is_unreadable({1, 7}));
+        ASSERT_TRUE(disk.submit(request(IoOp::read, in, 2)));
+        ASSERT_EQ(finish(disk), -EIO);
+    }
+    EXPECT_TRUE(disk.is_unreadable({1, 7}));
+    EXPECT_FALSE(disk.is_unreadable({1, 8}));
+    disk.stop_faults();
+    ASSERT_TRUE(disk.submit(request(IoOp::read, in, 3)));
+    ASSERT_EQ(finish(disk), static_cast<int64_t>(in.size()));
+    EXPECT_FALSE(disk.is_unreadable({1, 7}));
 }
 
 // Goal: a late request keeps its buffer until it is cancelled or its time has come. Method: make

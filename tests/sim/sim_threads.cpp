@@ -228,6 +228,7 @@ void SimClients::end_access(Thread& facts) {
 bool SimClients::can_be_lost(uint32_t index, uint32_t chunk) const {
     const Program& program = programs_[index];
     return disk_.is_damaged({program.number, chunk}) ||
+           disk_.is_unreadable({program.number, chunk}) ||
            device_.read_faults({program.session, ChunkIndex{chunk}}) > limits::io_retries_max;
 }
 

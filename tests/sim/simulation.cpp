@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/sim/simulation.hpp"
 
+#include "base/mapping.hpp"
 #include "tests/sim/profile.hpp"
 #include "tests/sim/sim_clock.hpp"
 #include "tests/sim/sim_workers.hpp"
@@ -47,7 +48,9 @@ public:
           workers_(Random(seed + 5), trace_), store_(disk_, clock_, profile_.store),
           clients_(profile_.clients, clock_, Random(seed + 6), device_, disk_, oracle_, *workload_,
                    trace_),
-          engine_({device_, store_, workers_, clock_, clients_}, profile_.engine) {
+          bounce_(*Mapping::create(profile_.bounces * profile_.store.block_bytes,
+                                   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS)),
+          engine_({device_, store_, workers_, clock_, clients_, bounce_.bytes()}, profile_.engine) {
         clients_.connect(engine_);
         device_.watch(&disk_, &workers_, &clients_);
     }
@@ -74,6 +77,7 @@ private:
     SimWorkers workers_;
     SwapStore store_;
     SimClients clients_;
+    Mapping bounce_;
     Engine engine_;
     bool again_ = true;  // the engine has more to do, or was called
     Nanos ticked_;
@@ -206,6 +210,8 @@ RunReport Simulation::report() const {
     mark_if(has_pieces && total.pieces_written > 0, Mark::piece_written);
     mark_if(has_pieces && total.gathers > 0, Mark::gathered);
     mark_if(!has_pieces && total.gathers > 0, Mark::given_way);
+    mark_if(engine_.changes_to(EvictionRule::keep_old) > 0, Mark::kept_old);
+    mark_if(engine_.changes_to(EvictionRule::recency) > 0, Mark::back_to_recency);
     if (total.chunks_lost < report.losses)
         fail("programs met %lu losses, the engine counts %lu", report.losses, total.chunks_lost);
     return report;

@@ -168,7 +168,7 @@ protected:
                        bool opens_parts = false)
         : device(frame_count, chunk_bytes, sees_writes ? block_bytes : chunk_bytes, sees_writes,
                  pieces, block_bytes, opens_parts),
-          engine{{device, store, workers, clock, *this}, options} {
+          engine{{device, store, workers, clock, *this, bounce}, options} {
         open_session();
     }
 
@@ -230,6 +230,7 @@ protected:
     ManualClock clock;
     SwapStore store{disk, clock, store_options()};
     HeldWorkers workers;
+    std::vector<std::byte> bounce = std::vector<std::byte>(2 * block_bytes);
     Engine engine;
     std::vector<ChunkRecord> records = std::vector<ChunkRecord>(chunks);
     std::vector<std::atomic<uint32_t>> states = std::vector<std::atomic<uint32_t>>(chunks);

@@ -59,6 +59,47 @@ TEST_F(LongStreamTest, WhatCouldNotStartIsNotForgottenAtTheNextTouch) {
     EXPECT_EQ(state(4), ChunkState::ready);
 }
 
+class PassesTest : public EngineRig {
+protected:
+    PassesTest() : EngineRig(true, 0, {.prefetch_chunks_max = 0}, 20) {}
+
+    // Every chunk once. Returns how many were still there.
+    uint32_t pass() {
+        uint32_t found = 0;
+        for (uint32_t step = 0; step < chunks; ++step) {
+            const uint32_t chunk = step * 11 % chunks;
+            found += state(chunk) == ChunkState::resident;
+            if (state(chunk) == ChunkState::resident) continue;
+            device.touch(chunk);
+            settle();
+            EXPECT_EQ(state(chunk), ChunkState::resident);
+        }
+        return found;
+    }
+};
+
+// 20 frames, 4 of them kept free, 4 for the newest: 12 of 32 chunks can be kept, but for those that
+// recency is left to try.
+TEST_F(PassesTest, RepeatedPassesFindWhatTheFramesHold) {
+    promise(0, chunks);
+    for (uint32_t chunk = 0; chunk < chunks; ++chunk) put(chunk, 1);
+    uint32_t found = 0;
+    for (int count = 0; count < 20; ++count) found = pass();
+    EXPECT_EQ(engine.changes_to(EvictionRule::keep_old), 1u);
+    EXPECT_GE(found, 8u);
+}
+
+TEST_F(PassesTest, WhatIsGivenUpAndFilledAgainIsNoReturn) {
+    promise(0, chunks);
+    for (int count = 0; count < 20; ++count) {
+        for (uint32_t chunk = 0; chunk < chunks; ++chunk) put(chunk, 1);
+        request(RequestKind::clear, 0, chunks, 1);
+        settle();
+    }
+    EXPECT_GT(stats().evictions, 10u * (chunks - 20));
+    EXPECT_EQ(engine.changes_to(EvictionRule::keep_old), 0u);
+}
+
 TEST_F(PlanningTest, PinnedChunksOutliveAnyPressure) {
     promise(0, chunks);
     put(0, 1);

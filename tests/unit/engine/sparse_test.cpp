@@ -5,6 +5,8 @@
 // are looked at.
 #include "tests/unit/engine/engine_rig.hpp"
 
+#include <array>
+
 namespace ciuic::test {
 namespace {
 
@@ -142,12 +144,47 @@ TEST_F(SparseTest, GivenUpWhileItGrowsAndAtRest) {
     EXPECT_EQ(engine.frames_free(), frames);
 }
 
-TEST_F(SparseTest, MemoryThatIsRefusedChangesNothing) {
+// Making a page takes as long as the read.
+TEST_F(SparseTest, ThePagesAreMadeWhileTheDiskIsAtWork) {
+    disk.faults[0] = {IoFault::Kind::hold};
+    touch_block(0, 2);
+    EXPECT_EQ(device.calls, (std::vector<std::string>{"open block 2 of 0"}));
+    EXPECT_EQ(state(0), ChunkState::growing);
+    disk.release(disk.requests[0].token);
+    settle();
+    EXPECT_TRUE(block_is(0, 2, 12));
+    EXPECT_EQ(device.calls.back(), "reveal block 2 of 0 ro");
+}
+
+TEST_F(SparseTest, PagesThatAreRefusedAreAskedForAgainWhenTheBytesAreHere) {
     touch_block(0, 0);
     device.refused_opens = 1;
     touch_block(0, 2);
     EXPECT_EQ(state(0), ChunkState::sparse);
-    EXPECT_TRUE(block_is(0, 2, 12)) << "served at the next turn";
+    EXPECT_TRUE(block_is(0, 2, 12));
+    EXPECT_EQ(disk.requests.size(), 2u);
+}
+
+// Nothing has been opened, so that closing it could wake whoever waits there.
+TEST_F(SparseTest, WhoeverWaitsForAPageThatIsRefusedTwiceIsServedWhole) {
+    device.refused_opens = 2;
+    touch_block(0, 2);
+    EXPECT_FALSE(device.called("close 0"));
+    EXPECT_EQ(state(0), ChunkState::resident);
+    EXPECT_TRUE(block_is(0, 2, 12));
+}
+
+TEST_F(SparseTest, MoreAtOnceThanThereAreBuffersAreServedInTurn) {
+    const std::array<uint32_t, 4> lone{0, 2, 4, 6};
+    for (const uint32_t chunk : lone)
+        if (chunk != 0) store_chunk(chunk, 10);
+    disk.faults[0] = disk.faults[1] = {IoFault::Kind::hold};
+    for (const uint32_t chunk : lone) device.touch(chunk, false, 2 * block_bytes);
+    settle();
+    EXPECT_EQ(disk.requests.size(), 2u) << "as many as there are buffers";
+    for (const IoRequest& held : std::vector<IoRequest>(disk.requests)) disk.release(held.token);
+    settle();
+    for (const uint32_t chunk : lone) EXPECT_TRUE(block_is(chunk, 2, 12));
 }
 
 TEST_F(SparseTest, AProgramThatNeedsWholeChunksGetsThemAtOnce) {

@@ -83,6 +83,15 @@ TEST_F(ClockEvictionTest, TheNewestArrivalsStay) {
     EXPECT_EQ(choose(frames_count).size(), frames_count);
 }
 
+TEST_F(ClockEvictionTest, AFrameThatStaysForAnotherCountsAsThatOne) {
+    policy.entered(FrameIndex{5}, Entry::demand);
+    let_time_pass();
+    ASSERT_EQ(choose(1), (std::vector<uint32_t>{0}));
+    policy.stays_for(FrameIndex{0}, FrameIndex{5});
+    EXPECT_EQ(choose(6), (std::vector<uint32_t>{1, 2, 3, 4, 6, 7})) << "0 is as warm as 5 was";
+    EXPECT_EQ(choose(1), (std::vector<uint32_t>{1})) << "0 and 5 have cooled together";
+}
+
 // A session with few of many frames turns them over without anybody else's arrivals.
 TEST_F(ClockEvictionTest, OfFewFramesOnlyAFewAreNew) {
     for (uint32_t frame = 1; frame < frames_count; frame += 2)
