@@ -44,10 +44,10 @@ void write_report_file(Daemon& daemon, const std::string& path) {
 }
 
 // One line with the pids of those that are still served. `ciuic run` stops its daemon when the
-// command has ended, which may not have been noticed here yet.
+// command has ended, and that clients have left may not have been noticed here yet.
 void name_running(const Server& server) {
     auto running = server.running();
-    std::erase_if(running, [](const auto* session) { return !session->is_process_alive(); });
+    std::erase_if(running, [](const auto* session) { return !session->is_client_there(); });
     if (running.empty()) return;
     std::string pids;
     for (const ClientSession* session : running) {

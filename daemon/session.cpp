@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 
@@ -210,9 +211,9 @@ void ClientSession::reply(uint64_t ticket, Errc result) {
     ::syscall(SYS_futex, &slot.sequence, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
 }
 
-bool ClientSession::is_process_alive() const {
-    pollfd entry{pidfd_.get(), POLLIN, 0};
-    return pidfd_ && ::poll(&entry, 1, 0) == 0;
+bool ClientSession::is_client_there() const {
+    std::array<pollfd, 2> ends{{{pidfd_.get(), POLLIN, 0}, {socket_.get(), POLLRDHUP, 0}}};
+    return pidfd_ && socket_ && ::poll(ends.data(), ends.size(), 0) == 0;
 }
 
 void ClientSession::set_sleeping(bool sleeping) {
