@@ -7,19 +7,9 @@
 #include "cli/run.hpp"
 #include "limits.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <cstdio>
 
 namespace ciuic::cli {
-
-void add_doctor_options(CLI::App& doctor, DoctorOptions& options) {
-    doctor.add_flag("--json", options.json, "for programs: schema ciuic-doctor-1");
-    doctor.add_option("--store", options.store, "where the swap file is to go (/var/tmp)");
-    doctor.add_option("--socket", options.socket, "of the daemon to look at");
-    doctor.add_option("--budget", options.budget,
-                      "judge for this much memory, e.g. 6GiB (an eighth of the machine's)");
-}
 
 int run_doctor(const DoctorOptions& options) {
     doctor::Wishes wishes;
@@ -38,8 +28,8 @@ int run_doctor(const DoctorOptions& options) {
     }
     const doctor::Facts facts = doctor::gather(wishes);
     const auto findings = doctor::find(facts);
-    const std::string text = options.json ? doctor::json_of(facts, findings).dump(2) + "\n"
-                                          : doctor::text_of(facts, findings);
+    const std::string text =
+        options.json ? doctor::json_of(facts, findings) : doctor::text_of(facts, findings);
     std::fputs(text.c_str(), stdout);
     return doctor::any_fails(findings) ? 1 : 0;
 }

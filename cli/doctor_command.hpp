@@ -6,8 +6,6 @@
 // Threads: one.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <string>
 
 namespace ciuic::cli {
@@ -18,8 +16,6 @@ struct DoctorOptions {
     std::string socket;  // empty: $CIUIC_SOCKET, else the default
     std::string budget;  // empty: an eighth of the memory
 };
-
-void add_doctor_options(CLI::App& doctor, DoctorOptions& options);
 
 // 0: nothing fails; 1: something does; 125: the options make no sense.
 int run_doctor(const DoctorOptions& options);

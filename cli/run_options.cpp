@@ -3,33 +3,9 @@
 
 #include "base/size_text.hpp"
 
+#include <utility>
+
 namespace ciuic::cli {
-
-void add_run_options(CLI::App& run, RunOptions& options) {
-    const std::string own = "With --budget: a daemon for this command alone";
-    run.add_option("--budget", options.budget, "memory that may really be used, e.g. 6GiB");
-    run.add_option("--total", options.total, "most memory in all, the swap file's size")
-        ->group(own);
-    run.add_option("--swap-dir", options.swap_dir, "where the swap file goes (/var/tmp)")
-        ->group(own);
-    run.add_option("--chunk", options.chunk, "unit of residency, a power of two (2MiB)")
-        ->group(own);
-    run.add_option("--frames", options.frames, "auto, hugetlb, tmpfs or memfd")->group(own);
-    run.add_option("--report", options.report, "write a JSON report here at the end")->group(own);
-    run.add_flag("--summary,-v", options.summary, "a short report on standard error")->group(own);
-
-    run.add_option("--socket", options.socket, "of a running daemon, instead of --budget");
-    run.add_option("--device", options.device, "auto or host");
-    run.add_option("--threshold", options.threshold,
-                   "allocations of this size and above are managed (1MiB)");
-    run.add_flag("--mmap", options.serve_mmap, "manage large anonymous mappings, too");
-    run.add_flag("--strict", options.strict,
-                 "end with code 125 where the command's memory cannot be managed");
-    run.add_option("command", options.command, "what to run, with its arguments")
-        ->required()
-        ->option_text("-- CMD [ARG]...");
-    run.positionals_at_end();
-}
 
 std::string check_run_options(RunOptions& options) {
     if (options.device != "auto" && options.device != "host")

@@ -5,8 +5,6 @@
 // Threads: start-up only.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -32,8 +30,6 @@ struct RunOptions {
 
     uint64_t threshold_bytes = 0;  // 0: the library's default
 };
-
-void add_run_options(CLI::App& run, RunOptions& options);
 
 // What is wrong and what to write instead; empty when all is well. Fills `threshold_bytes`.
 std::string check_run_options(RunOptions& options);

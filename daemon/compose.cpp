@@ -9,8 +9,6 @@
 #include "staging/numa.hpp"
 #include "store/swap_file.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <fcntl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -101,7 +99,7 @@ public:
     // False: `problem` says why.
     bool build(DaemonConfig config, int control_fd, std::string& problem);
     Server& server() override { return *server_; }
-    nlohmann::ordered_json report() override;
+    std::string report() override;
 
 private:
     bool open_store(std::string& problem);
@@ -241,7 +239,7 @@ bool HostDaemon::open_socket(std::string& problem) {
     return false;
 }
 
-nlohmann::ordered_json HostDaemon::report() {
+std::string HostDaemon::report() {
     const DeviceTraits& traits = device_->traits();
     const ReportFacts facts{.device_name = traits.name,
                             .frame_kind = traits.frame_kind,

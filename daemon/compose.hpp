@@ -20,7 +20,7 @@ public:
     virtual ~Daemon() = default;
     virtual Server& server() = 0;
     // As of now.
-    virtual nlohmann::ordered_json report() = 0;
+    virtual std::string report() = 0;
 };
 
 // Builds everything and listens. `control_fd`: ServerPorts. Where the machine refuses, returns

@@ -9,8 +9,6 @@
 #include "daemon/log.hpp"
 #include "daemon/options.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -18,6 +16,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <string>
+#include <vector>
 
 namespace ciuic {
 namespace {
@@ -43,9 +43,11 @@ void write_report_file(Daemon& daemon, const std::string& path) {
                  written.error().what, std::strerror(written.error().os_error));
 }
 
-// One line with the pids of those that are still served.
+// One line with the pids of those that are still served. `ciuic run` stops its daemon when the
+// command has ended, and that clients have left may not have been noticed here yet.
 void name_running(const Server& server) {
-    const auto running = server.running();
+    auto running = server.running();
+    std::erase_if(running, [](const auto* session) { return !session->is_client_there(); });
     if (running.empty()) return;
     std::string pids;
     for (const ClientSession* session : running) {

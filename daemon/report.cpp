@@ -95,7 +95,7 @@ Status write_all(int fd, const std::string& text) {
 
 }  // namespace
 
-Json make_report(const ReportFacts& facts, const ReportNumbers& numbers) {
+std::string make_report(const ReportFacts& facts, const ReportNumbers& numbers) {
     Json report;
     report["schema"] = "ciuic-report-1";
     report["device"] = {{"name", facts.device_name},
@@ -130,18 +130,17 @@ Json make_report(const ReportFacts& facts, const ReportNumbers& numbers) {
     for (const SessionSummary& session : numbers.sessions)
         sessions.push_back(session_json(session));
     report["wall_seconds"] = numbers.wall_seconds;
-    return report;
+    return report.dump(2) + "\n";
 }
 
-Status write_report(const std::string& path, const Json& report) {
-    const std::string text = report.dump(2) + "\n";
+Status write_report(const std::string& path, const std::string& report) {
     struct stat status {};
     const bool in_place = ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
     const std::string target = in_place ? path : path + ".new";
     const int flags = O_WRONLY | O_CLOEXEC | O_NOCTTY | (in_place ? 0 : O_CREAT | O_TRUNC);
     const UniqueFd file(::open(target.c_str(), flags, 0644));
     if (!file) return file_refusal("opening the report's file");
-    CIUIC_TRY_STATUS(write_all(file.get(), text));
+    CIUIC_TRY_STATUS(write_all(file.get(), report));
     if (!in_place && ::rename(target.c_str(), path.c_str()) != 0)
         return file_refusal("renaming the report's file");
     return {};

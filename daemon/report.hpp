@@ -9,8 +9,6 @@
 
 #include "daemon/server.hpp"
 
-#include <nlohmann/json_fwd.hpp>
-
 #include <string>
 
 namespace ciuic {
@@ -38,10 +36,11 @@ struct ReportNumbers {
     double wall_seconds = 0;
 };
 
-nlohmann::ordered_json make_report(const ReportFacts& facts, const ReportNumbers& numbers);
+// The text of the file.
+std::string make_report(const ReportFacts& facts, const ReportNumbers& numbers);
 
 // Replaces the file as a whole; what is not a regular file (a pipe, a terminal) is written to.
 // Error: permission, io.
-Status write_report(const std::string& path, const nlohmann::ordered_json& report);
+Status write_report(const std::string& path, const std::string& report);
 
 }  // namespace ciuic

@@ -4,12 +4,14 @@
 #include "protocol/statistics.hpp"
 
 #include <linux/futex.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 
@@ -203,6 +205,11 @@ void ClientSession::reply(uint64_t ticket, Errc result) {
     slot.result.store(static_cast<uint32_t>(result), std::memory_order_relaxed);
     slot.sequence.store(static_cast<uint32_t>(ticket), std::memory_order_release);
     ::syscall(SYS_futex, &slot.sequence, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
+bool ClientSession::is_client_there() const {
+    std::array<pollfd, 2> ends{{{pidfd_.get(), POLLIN, 0}, {socket_.get(), POLLRDHUP, 0}}};
+    return pidfd_ && socket_ && ::poll(ends.data(), ends.size(), 0) == 0;
 }
 
 void ClientSession::set_sleeping(bool sleeping) {

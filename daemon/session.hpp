@@ -83,6 +83,8 @@ public:
     Nanos handshake_deadline() const { return handshake_deadline_; }
     uid_t uid() const { return realm_.uid; }
     pid_t pid() const { return pid_; }
+    // Neither dead nor gone, says the kernel; events say so a moment later.
+    bool is_client_there() const;
     const std::string& name() const { return name_; }
     int socket() const { return socket_.get(); }
     int pidfd() const { return pidfd_.get(); }

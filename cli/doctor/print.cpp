@@ -88,7 +88,7 @@ std::string text_of(const Facts& facts, const std::vector<Finding>& findings) {
     return text;
 }
 
-Json json_of(const Facts& facts, const std::vector<Finding>& findings) {
+std::string json_of(const Facts& facts, const std::vector<Finding>& findings) {
     const HostFeatures& features = facts.kernel.features;
     Json json;
     json["schema"] = "ciuic-doctor-1";
@@ -113,7 +113,7 @@ Json json_of(const Facts& facts, const std::vector<Finding>& findings) {
                                     {"what", finding.what},
                                     {"why", finding.why},
                                     {"remedies", finding.remedies}});
-    return json;
+    return json.dump(2) + "\n";
 }
 
 }  // namespace ciuic::cli::doctor

@@ -7,7 +7,8 @@
 
 #include "cli/doctor/findings.hpp"
 
-#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
 
 namespace ciuic::cli::doctor {
 
@@ -16,6 +17,6 @@ std::string text_of(const Facts& facts, const std::vector<Finding>& findings);
 
 // Schema "ciuic-doctor-1": the findings, the rungs, and the facts that are numbers, whose keys name
 // their units. What is unlimited or not known is null.
-nlohmann::ordered_json json_of(const Facts& facts, const std::vector<Finding>& findings);
+std::string json_of(const Facts& facts, const std::vector<Finding>& findings);
 
 }  // namespace ciuic::cli::doctor

@@ -447,7 +447,9 @@ TEST_F(ServerTest, StopsWhenTheLastClientHasLeft) {
     running.ring();
     turns();
     EXPECT_TRUE(running.is_answered(request));
+    EXPECT_TRUE(server_->running()[0]->is_client_there());
     running.socket.reset();
+    EXPECT_FALSE(server_->running()[0]->is_client_there());  // before any event is looked at
     int left = 100;
     while (server_->turn(Nanos{0}) && left > 0) --left;
     EXPECT_GT(left, 0);
@@ -483,7 +485,11 @@ TEST_F(ServerTest, NoticesADeathBehindAnOpenSocket) {
     ::close(may_die[0]);
     while (server_->running().empty()) server_->turn(plenty);
     EXPECT_EQ(server_->running()[0]->pid(), child);
+    EXPECT_TRUE(server_->running()[0]->is_client_there());
     ::close(may_die[1]);
+    siginfo_t ended{};
+    ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT);
+    EXPECT_FALSE(server_->running()[0]->is_client_there());  // before any event is looked at
     while (!server_->running().empty()) server_->turn(plenty);
     turns();
     EXPECT_EQ(device_.detached.size(), 1u);

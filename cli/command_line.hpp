@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the command line asks for. The library that reads it is named in command_line.cpp alone: it
+// is what compiling this program costs.
+//
+// Not here: what the options mean together (run_options, doctor_command).
+// Threads: start-up only.
+#pragma once
+
+#include "cli/doctor_command.hpp"
+#include "cli/run_options.hpp"
+
+#include <optional>
+
+namespace ciuic::cli {
+
+struct CommandLine {
+    bool is_doctor = false;  // else it is run
+    RunOptions run;
+    DoctorOptions doctor;
+};
+
+// The exit status, if there is nothing left to do: help was asked for, or something is wrong.
+std::optional<int> read_command_line(int argc, char** argv, CommandLine& command_line);
+
+}  // namespace ciuic::cli
