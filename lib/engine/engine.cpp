@@ -160,6 +160,8 @@ bool Engine::tick() {
     do_part([this] { return answer_overdue(); });
     do_part([this] { return advance_requests(); });
     do_part([this] { return start_page_ins(); });
+    // What is waited for is at the disk before others have the processor.
+    ports_.store.flush();
     do_part([this] { return plan_evictions(); });
     do_part([this] { return plan_pieces_out(); });
     do_part([this] { return advance_closings(); });

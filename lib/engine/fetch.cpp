@@ -101,6 +101,8 @@ void Engine::submit_reads(Move& move) {
         }
         move.parts_left &= static_cast<uint16_t>(~bit_of(part));
         move.parts_flying |= bit_of(part);
+        // Submitted together, neighbours are merged into one transfer again.
+        if (move.slices > 1) ports_.store.flush();
     }
     move.stage = MoveStage::reading;
 }
