@@ -232,6 +232,7 @@ void SimDisk::cancel(uint64_t token) {
     marks_.hit(Mark::cancelled);
     for (Flight& flight : flights_) {
         if (!flight.active || flight.request.token != token) continue;
+        if (flight.request.op == IoOp::write) write_cancelled_ = true;
         if (options_.ignores_cancel && random_.chance(1, 2)) return;
         // The real result, soon; or what has landed by now, and no more.
         flight.not_before = clock_.now();

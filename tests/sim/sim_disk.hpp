@@ -78,8 +78,10 @@ public:
     // Every try to read a part of it into no frame of its own was disturbed, in a row.
     bool is_unreadable(Owner owner) const;
 
-    // A fault can have made a place unfit for use.
-    bool has_cost_places() const { return faults_.total() > faults_[Fault::short_transfer]; }
+    // A place can have become unfit for use: by a fault, or by a write that was given up.
+    bool has_cost_places() const {
+        return write_cancelled_ || faults_.total() > faults_[Fault::short_transfer];
+    }
 
     const FaultCounts& faults() const { return faults_; }
     const MarkSet& marks() const { return marks_; }
@@ -136,6 +138,7 @@ private:
     uint32_t write_errors_ = 0;
     uint32_t damages_ = 0;
     bool faulty_ = true;
+    bool write_cancelled_ = false;  // also where the clock jumped, and nothing was late
     FaultCounts faults_;
     MarkSet marks_;
 };
