@@ -59,17 +59,16 @@ bool Engine::start_fetch(ChunkRef chunk, Cause cause) {
         move.demanded = true;
         session.lone.needed_whole(chunk.chunk);
     }
-    // Others want the disk in between.
-    if (contenders_ > 1 && blocks_ % read_slices_max == 0) move.slices = read_slices_max;
     // Whoever scans needs the whole chunk, and has it on its way before it is touched.
-    if (cause != Cause::prefetch && !session.streams.is_streaming()) {
-        move.slices = blocks_ % read_slices_max == 0 ? read_slices_max : 1;
-        const bool shows_blocks =
-            blocks_ > 1 && ports_.device.traits().reveal_bytes <= ports_.store.block_bytes();
-        const bool reads = !(record(chunk).flags & ChunkFlags::write_wanted);
-        if (cause == Cause::fault && shows_blocks && reads)
-            move.first_block = record(chunk).wanted_block;
-    }
+    const bool is_ahead = cause == Cause::prefetch || session.streams.is_streaming();
+    // Others that want the disk have it between two slices.
+    if ((!is_ahead || contenders_ > 1) && blocks_ % read_slices_max == 0)
+        move.slices = read_slices_max;
+    const bool shows_blocks =
+        blocks_ > 1 && ports_.device.traits().reveal_bytes <= ports_.store.block_bytes();
+    const bool is_read = !(record(chunk).flags & ChunkFlags::write_wanted);
+    if (cause == Cause::fault && !is_ahead && shows_blocks && is_read)
+        move.first_block = record(chunk).wanted_block;
     read_parts_from(move, 0);
     return true;
 }
