@@ -142,7 +142,8 @@ void ProgramSession::count_states(ciuic_statistics& out) {
         end = addresses_.high_water();
     }
     for (uint32_t chunk = 0; chunk < end; ++chunk) switch (state_of(chunk)) {
-        case ChunkState::empty: out.empty_bytes += chunk_bytes(); break;
+        case ChunkState::empty:
+        case ChunkState::zeroed: out.empty_bytes += chunk_bytes(); break;
         case ChunkState::stored:
         case ChunkState::scattered: out.store_bytes += chunk_bytes(); break;
         case ChunkState::lost: out.lost_bytes += chunk_bytes(); break;

@@ -86,7 +86,8 @@ bool Engine::start_wanted_of(SessionIndex index) {
                 return expire_wanted(index) || started;
             break;
         case ChunkState::ready:
-            if (!show_ready(chunk, facts.flags & ChunkFlags::write_wanted))
+        case ChunkState::zeroed:
+            if (!show_untouched(chunk, facts.flags & ChunkFlags::write_wanted))
                 return expire_wanted(index) || started;
             break;
         case ChunkState::resident:

@@ -204,7 +204,7 @@ private:
     void abort_fetch(Move& move);
     void retry_fetch(Move& move);
     void lose(Move& move);
-    bool show_ready(ChunkRef chunk, bool is_write);
+    bool show_untouched(ChunkRef chunk, bool is_write);
     void note_shown(ChunkRef chunk, bool writable);
 
     // sparse.cpp: single blocks, in a frame
@@ -249,7 +249,7 @@ private:
     // evict.cpp
     bool start_evict(ChunkRef chunk, Cause cause);
     bool start_evict_resident(ChunkRef chunk, Cause cause);
-    void drop_ready(ChunkRef chunk);
+    void drop_untouched(ChunkRef chunk);
     void on_hashed_for_evict(Move& move);
     bool is_unchanged(const Move& move);
     void submit_write(Move& move);
@@ -264,6 +264,7 @@ private:
     std::optional<FrameIndex> find_newest(SessionIndex index);
     bool evict_followed(FrameIndex frame, EvictionRule by);
     bool start_prefetch_of(SessionIndex index);
+    bool has_room_for_zeros() const;
     bool has_prefetch_room(const Session& session) const;
     void touch_stream(ChunkRef chunk);
 

@@ -86,7 +86,8 @@ void Engine::on_missing(ChunkRef chunk, uint32_t block, bool is_write) {
         touch_stream(chunk);
         break;
     case ChunkState::ready:
-        if (!show_ready(chunk, is_write)) want(chunk, block, is_write, Cause::fault);
+    case ChunkState::zeroed:
+        if (!show_untouched(chunk, is_write)) want(chunk, block, is_write, Cause::fault);
         break;
     case ChunkState::resident:
         if (!touch_resident(chunk, block, is_write)) want(chunk, block, is_write, Cause::fault);

@@ -16,7 +16,8 @@ namespace ciuic {
 bool Engine::start_evict(ChunkRef chunk, Cause cause) {
     if (record(chunk).flags & ChunkFlags::wanted) return false;
     switch (record(chunk).state) {
-    case ChunkState::ready: drop_ready(chunk); return true;
+    case ChunkState::ready:
+    case ChunkState::zeroed: drop_untouched(chunk); return true;
     case ChunkState::resident: return start_evict_resident(chunk, cause);
     case ChunkState::sparse: evict_sparse(chunk); return true;
     case ChunkState::scattered:
@@ -25,7 +26,7 @@ bool Engine::start_evict(ChunkRef chunk, Cause cause) {
     }
 }
 
-void Engine::drop_ready(ChunkRef chunk) {
+void Engine::drop_untouched(ChunkRef chunk) {
     Session& session = session_at(chunk.session);
     ports_.device.close(chunk, FrameIndex{record(chunk).frame});
     apply(chunk, ChunkEvent::drop);

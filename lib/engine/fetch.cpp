@@ -248,10 +248,12 @@ void Engine::lose(Move& move) {
     end_move(move);
 }
 
-// The program touched a prefetched chunk. False: the device is busy.
-bool Engine::show_ready(ChunkRef chunk, bool is_write) {
+// The program touched what came in ahead. False: the device is busy.
+bool Engine::show_untouched(ChunkRef chunk, bool is_write) {
     ChunkRecord& facts = record(chunk);
-    const bool writable = !ports_.device.traits().sees_writes || is_write;
+    // Zeros are there to be written.
+    const bool writable =
+        !ports_.device.traits().sees_writes || is_write || facts.state == ChunkState::zeroed;
     const FrameIndex frame{facts.frame};
     const Status shown = ports_.device.reveal(chunk, frame, 0, chunk_bytes_, writable);
     if (shown.error().code == Errc::busy) {

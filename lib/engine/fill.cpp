@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Fill: an empty chunk gets a frame of zeros.
+// Fill: an empty chunk gets a frame of zeros, on its first touch, or ahead of it where the program
+// goes through its memory.
 #include "engine/engine.hpp"
 
 namespace ciuic {
@@ -27,7 +28,8 @@ void Engine::show_filled(Move& move) {
     ChunkRecord& facts = record(chunk);
     Status shown;
     const bool doomed = facts.flags & ChunkFlags::doomed;
-    if (!doomed) shown = ports_.device.reveal(chunk, move.frame, 0, chunk_bytes_, true);
+    if (!doomed && move.demanded)
+        shown = ports_.device.reveal(chunk, move.frame, 0, chunk_bytes_, true);
     if (shown.error().code == Errc::busy) {
         move.stage = MoveStage::showing;
         retry_wanted_ = true;
@@ -43,8 +45,8 @@ void Engine::show_filled(Move& move) {
         SessionStats& stats = session_at(chunk.session).stats;
         ++stats.fills;
         stats.bytes_in_by_cause[static_cast<size_t>(move.cause)] += chunk_bytes_;
-        apply(chunk, ChunkEvent::fill_done);
-        hold_frame(chunk, entry_of(chunk, move.cause));
+        apply(chunk, move.demanded ? ChunkEvent::fill_done : ChunkEvent::fill_done_ahead);
+        hold_frame(chunk, entry_of(chunk, move.demanded ? Cause::fault : move.cause));
     }
     end_move(move);
 }

@@ -71,7 +71,7 @@ bool Engine::evict_followed(FrameIndex frame, EvictionRule by) {
     const ChunkRef chunk = frames_[frame].owner;
     Session& session = session_at(chunk.session);
     // One that was prefetched for nothing says nothing about what the program uses.
-    const bool was_used = record(chunk).state != ChunkState::ready;
+    const bool was_used = !is_untouched(record(chunk).state);
     const uint32_t frames = session.frames;
     const uint32_t cost = cost_of_evict(chunk);
     if (!start_evict(chunk, Cause::pressure)) return false;
@@ -125,15 +125,23 @@ bool Engine::has_prefetch_room(const Session& session) const {
            session.frames + session_slack < session.frames_max && may_read(session);
 }
 
-// The next chunk of its stream that is not here.
+// Zeros save little beside an eviction: they come ahead only into frames that nobody needs.
+bool Engine::has_room_for_zeros() const {
+    return !under_pressure_ && frames_.free() > options_.free_frames_high;
+}
+
+// The next chunk of its stream that is not here; zeros for one that has no bytes yet.
 bool Engine::start_prefetch_of(SessionIndex index) {
     Session& session = session_at(index);
     PrefetchProposal& ahead = session.ahead;
     while (ahead.count > 0 && has_prefetch_room(session)) {
         const ChunkRef chunk{index, ahead.first};
-        const bool is_here =
-            !is_fetchable(record(chunk).state) || (record(chunk).flags & ChunkFlags::wanted);
-        if (!is_here && !start_fetch(chunk, Cause::prefetch)) return false;
+        const bool is_empty = record(chunk).state == ChunkState::empty;
+        const bool is_coming = is_empty ? has_room_for_zeros() : is_fetchable(record(chunk).state);
+        const bool is_here = !is_coming || (record(chunk).flags & ChunkFlags::wanted);
+        if (!is_here &&
+            !(is_empty ? start_fill(chunk, Cause::prefetch) : start_fetch(chunk, Cause::prefetch)))
+            return false;
         ahead.first =
             ChunkIndex{static_cast<uint32_t>(static_cast<int64_t>(ahead.first.value) + ahead.step)};
         --ahead.count;

@@ -166,8 +166,9 @@ void Engine::acquire_chunk(ChunkRef chunk) {
         touch_stream(chunk);
         break;
     case ChunkState::ready:
+    case ChunkState::zeroed:
         if (!may_work()) break;
-        if (show_ready(chunk, false))
+        if (show_untouched(chunk, false))
             did(limits::cost_of_show);
         else
             want(chunk, 0, false, Cause::acquire);

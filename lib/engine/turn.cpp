@@ -48,8 +48,7 @@ bool Engine::may_give_up(ChunkRef chunk) {
 // What leaves without a copy is given up at once, the rest is frozen.
 uint32_t Engine::cost_of_evict(ChunkRef chunk) {
     const ChunkRecord& facts = record(chunk);
-    const bool goes_at_once = facts.state == ChunkState::ready ||
-                              facts.state == ChunkState::sparse ||
+    const bool goes_at_once = is_untouched(facts.state) || facts.state == ChunkState::sparse ||
                               holds(facts.copies, Copies::store);
     return goes_at_once ? limits::cost_of_close : limits::cost_of_show;
 }

@@ -25,6 +25,9 @@
 //                            |  '--- grow_start ----'
 //                            '--copy_lost--> lost
 //
+//   filling --fill_done_ahead--> zeroed --show--> resident
+//   empty <--------- drop ---------'
+//
 //   `discard` leads from every settled state to vacant, `clear` to empty.
 //
 // A chunk has a set of valid copies, at most one per tier. A move makes its target valid at its
@@ -33,7 +36,8 @@
 //
 // A scattered chunk has its truth in two tiers: the blocks that are in pieces, and in the store all
 // others. Of the store copy, the blocks that are in pieces do not count. A sparse chunk has its
-// truth in the store; what is in its frame may be dropped at any time.
+// truth in the store; what is in its frame may be dropped at any time. So may a zeroed one's, which
+// has no copy: it still reads as zero.
 #pragma once
 
 #include <array>
@@ -58,8 +62,9 @@ enum class ChunkState : uint8_t {
     gathering,   // the other blocks are on their way from the store, into a frame for all
     sparse,      // some blocks are shown, read-only, in a frame; the store has all
     growing,     // a block is on its way from the store, into such a frame
+    zeroed,      // a frame of zeros that is not shown yet: filled ahead, it waits to be touched
 };
-inline constexpr size_t chunk_states = 14;
+inline constexpr size_t chunk_states = 15;
 
 enum class ChunkEvent : uint8_t {
     promise,           // a region takes the chunk
@@ -71,12 +76,12 @@ enum class ChunkEvent : uint8_t {
     fetch_done_shown,  // read, verified and shown
     fetch_abort,       // the read or the showing failed, the store copy is untouched
     copy_lost,         // the store copy failed its tag or cannot be read
-    show,              // the program touched what was ready
+    show,              // the program touched what was ready or zeroed
     write,             // the program may write from now on
     evict_start,       // the device copy is frozen
     evict_done,        // the store copy is valid, the frame is free
     evict_abort,       // the program has the frame again
-    drop,              // a ready or sparse frame is taken back: the store copy is valid
+    drop,              // a frame is taken back that the program has not written to
     clear,             // the bytes are given up: the chunk reads as zero
     discard,           // the region gives the chunk up
     piece_start,       // a piece is to come in, or its bytes are to be written
@@ -88,8 +93,9 @@ enum class ChunkEvent : uint8_t {
     grow_start,        // reading a block from the store starts
     grow_done,         // read, verified and shown
     grow_abort,        // the frame is given up with all that is in it
+    fill_done_ahead,   // zeroed, not shown
 };
-inline constexpr size_t chunk_events = 26;
+inline constexpr size_t chunk_events = 27;
 
 // The set of tiers that hold a valid copy. Pieces are a part of one, and outrank the store's.
 enum class Copies : uint8_t { none = 0, device = 1, store = 2, both = 3, pieces = 4, all = 7 };
@@ -119,6 +125,7 @@ inline constexpr auto transitions = [] {
         {vacant,     E::promise,          empty,      C::none,   C::none},
         {empty,      E::fill_start,       filling,    C::none,   C::none},
         {filling,    E::fill_done,        resident,   C::device, C::none},
+        {filling,    E::fill_done_ahead,  zeroed,     C::none,   C::none},
         {filling,    E::fill_abort,       empty,      C::none,   C::none},
         {stored,     E::fetch_start,      fetching,   C::none,   C::none},
         {fetching,   E::fetch_done,       ready,      C::device, C::none},
@@ -127,6 +134,8 @@ inline constexpr auto transitions = [] {
         {fetching,   E::copy_lost,        lost,       C::none,   C::store},
         {ready,      E::show,             resident,   C::none,   C::none},
         {ready,      E::drop,             stored,     C::none,   C::device},
+        {zeroed,     E::show,             resident,   C::device, C::none},
+        {zeroed,     E::drop,             empty,      C::none,   C::none},
         {resident,   E::write,            resident,   C::none,   C::store},
         {resident,   E::evict_start,      evicting,   C::none,   C::none},
         {evicting,   E::evict_done,       stored,     C::store,  C::device},
@@ -153,6 +162,7 @@ inline constexpr auto transitions = [] {
         {lost,       E::clear,            empty,      C::none,   C::none},
         {scattered,  E::clear,            empty,      C::none,   C::all},
         {sparse,     E::clear,            empty,      C::none,   C::store},
+        {zeroed,     E::clear,            empty,      C::none,   C::none},
         {empty,      E::discard,          vacant,     C::none,   C::none},
         {resident,   E::discard,          vacant,     C::none,   C::both},
         {ready,      E::discard,          vacant,     C::none,   C::both},
@@ -160,6 +170,7 @@ inline constexpr auto transitions = [] {
         {lost,       E::discard,          vacant,     C::none,   C::none},
         {scattered,  E::discard,          vacant,     C::none,   C::all},
         {sparse,     E::discard,          vacant,     C::none,   C::store},
+        {zeroed,     E::discard,          vacant,     C::none,   C::none},
     });
     // clang-format on
 }();
@@ -176,6 +187,7 @@ constexpr bool is_consistent(ChunkState state, Copies copies) {
     case ChunkState::vacant:
     case ChunkState::empty:
     case ChunkState::filling:
+    case ChunkState::zeroed:
     case ChunkState::lost: return copies == Copies::none;
     case ChunkState::resident:
     case ChunkState::evicting:
@@ -204,7 +216,13 @@ constexpr bool has_frame(ChunkState state) {
     return state == ChunkState::resident || state == ChunkState::ready ||
            state == ChunkState::filling || state == ChunkState::fetching ||
            state == ChunkState::evicting || state == ChunkState::gathering ||
-           state == ChunkState::sparse || state == ChunkState::growing;
+           state == ChunkState::sparse || state == ChunkState::growing ||
+           state == ChunkState::zeroed;
+}
+
+// The chunk came in ahead of its first touch and waits for it, hidden.
+constexpr bool is_untouched(ChunkState state) {
+    return state == ChunkState::ready || state == ChunkState::zeroed;
 }
 
 // A fetch may start from here.

@@ -89,6 +89,7 @@ const char* chunk_state_text(ChunkState state) {
     case ChunkState::gathering: return "gathering";
     case ChunkState::sparse: return "sparse";
     case ChunkState::growing: return "growing";
+    case ChunkState::zeroed: return "zeroed";
     }
     return "?";
 }

@@ -62,8 +62,9 @@ enum class Mark : uint8_t {
     died_in_grow,
     kept_old,         // a session's trial found that the newest should go
     back_to_recency,  // ... and later that it should not
+    given_up_zeroed,  // a chunk that was filled ahead and not touched yet
 };
-inline constexpr size_t marks = 52;
+inline constexpr size_t marks = 53;
 static_assert(marks <= 64);
 const char* mark_text(Mark mark);
 

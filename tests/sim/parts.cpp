@@ -73,7 +73,8 @@ const char* mark_text(Mark mark) {
                                                           "doomed_in_grow",
                                                           "died_in_grow",
                                                           "kept_old",
-                                                          "back_to_recency"};
+                                                          "back_to_recency",
+                                                          "given_up_zeroed"};
     return texts[static_cast<size_t>(mark)];
 }
 

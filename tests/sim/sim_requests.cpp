@@ -88,6 +88,7 @@ void SimClients::begin_giving_up(uint32_t index, RequestKind kind, ChunkRange ra
         case ChunkState::scattering: marks_.hit(Mark::doomed_in_scatter); break;
         case ChunkState::gathering: marks_.hit(Mark::doomed_in_gather); break;
         case ChunkState::growing: marks_.hit(Mark::doomed_in_grow); break;
+        case ChunkState::zeroed: marks_.hit(Mark::given_up_zeroed); break;
         default: break;
         }
         if (kind == RequestKind::clear)

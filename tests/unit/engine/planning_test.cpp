@@ -33,6 +33,64 @@ TEST_F(PlanningTest, AStreamIsFetchedAheadOfItsTouches) {
     EXPECT_LE(stats().prefetches_wasted, stats().prefetches_used / 4);
 }
 
+class RoomyTest : public EngineRig {
+protected:
+    RoomyTest() : EngineRig(true, 0, {}, 24) {}
+};
+
+TEST_F(RoomyTest, FirstTouchesInOrderAreFilledAhead) {
+    promise(0, 8);
+    device.touch(0, true);
+    settle();
+    device.touch(1, true);
+    settle();
+    EXPECT_EQ(state(2), ChunkState::zeroed);
+    EXPECT_FALSE(device.called("reveal 2 rw"));
+    EXPECT_EQ(stats().fills, 2u + stats().prefetches);
+    device.calls.clear();
+    device.touch(2, true);
+    settle();
+    EXPECT_EQ(state(2), ChunkState::resident);
+    EXPECT_EQ(device.calls.front(), "reveal 2 rw");
+    EXPECT_TRUE(all_bytes_are(2, 0));
+    EXPECT_EQ(stats().prefetches_used, 1u);
+    EXPECT_EQ(stats().prefetches_wasted, 0u);
+}
+
+TEST_F(RoomyTest, NothingIsFilledBehindTheEndOfWhatIsPromised) {
+    promise(0, 3);
+    for (uint32_t chunk = 0; chunk < 3; ++chunk) put(chunk, 1);
+    EXPECT_EQ(stats().fills, 3u);
+    EXPECT_EQ(state(3), ChunkState::vacant);
+}
+
+TEST_F(RoomyTest, ZerosThatNobodyTouchedGoWithoutAWrite) {
+    promise(0, chunks);
+    put(0, 1);
+    put(1, 1);
+    ASSERT_EQ(state(2), ChunkState::zeroed);
+    request(RequestKind::evict, 2, 1, 1);
+    settle();
+    EXPECT_EQ(state(2), ChunkState::empty);
+    EXPECT_EQ(stats().store_bytes_written, 0u);
+    EXPECT_EQ(stats().prefetches_wasted, 1u);
+    device.touch(2);
+    settle();
+    EXPECT_EQ(state(2), ChunkState::resident);
+    EXPECT_TRUE(all_bytes_are(2, 0));
+}
+
+// Beside evictions, zeros ahead would take the frames of chunks that are in use.
+TEST_F(RoomyTest, NothingIsFilledAheadUnderPressure) {
+    promise(0, chunks);
+    for (uint32_t chunk = 0; chunk < chunks; ++chunk) {
+        put(chunk, 1);
+        ASSERT_TRUE(chunk < 24 || state((chunk + 1) % chunks) != ChunkState::zeroed);
+    }
+    EXPECT_GT(stats().evictions, 0u);
+    EXPECT_EQ(stats().prefetches_wasted, 0u);
+}
+
 class LongStreamTest : public EngineRig {
 protected:
     LongStreamTest() : EngineRig(true, 0, {}, 24) {}
