@@ -11,10 +11,7 @@ namespace ciuic {
 namespace {
 
 EngineOptions with_defaults(EngineOptions options, uint32_t frames, uint32_t blocks) {
-    if (options.free_frames_high == 0) {
-        options.free_frames_high = std::clamp(frames / 16, 4u, frames / 2);
-        options.free_frames_low = options.free_frames_high / 2;
-    }
+    if (options.free_frames == 0) options.free_frames = std::clamp(frames / 16, 4u, frames / 2);
     if (options.pieces_per_chunk_max == 0)
         options.pieces_per_chunk_max = std::clamp(blocks / 4, 1u, limits::pieces_per_chunk_max);
     return options;
@@ -35,9 +32,7 @@ Engine::Engine(const EnginePorts& ports, const EngineOptions& options)
       hash_memory_(size_t{limits::moves_max} * blocks_) {
     CIUIC_CHECK(ports.store.chunk_bytes() == chunk_bytes_);
     CIUIC_CHECK(frame_memory_.size() >= limits::frames_min);
-    CIUIC_CHECK(options_.free_frames_low >= 1);
-    CIUIC_CHECK(options_.free_frames_low <= options_.free_frames_high);
-    CIUIC_CHECK(options_.free_frames_high < frame_memory_.size());
+    CIUIC_CHECK(options_.free_frames >= 1 && options_.free_frames < frame_memory_.size());
     frames_ = FrameTable(frame_memory_);
     eviction_ = ClockEviction(heat_memory_);
     arrivals_ = ArrivalOrder(arrival_memory_);

@@ -30,10 +30,8 @@
 namespace ciuic {
 
 struct EngineOptions {
-    // Free frames: eviction starts below `low` and goes on to `high`. 0 for both: chosen from the
-    // number of frames (1/32 and 1/16, at least 2 and 4).
-    uint32_t free_frames_low = 0;
-    uint32_t free_frames_high = 0;
+    // So many frames are kept free, or on their way to it. 0: a sixteenth of all, at least 4.
+    uint32_t free_frames = 0;
     uint32_t prefetch_chunks_max = limits::prefetch_chunks_max;  // 0: no prefetch
     // Blocks of one chunk that come in alone, at most. 0: a quarter of them.
     uint32_t pieces_per_chunk_max = 0;
@@ -343,8 +341,7 @@ private:
     uint32_t next_retry_ = 0;         // the move that is tried again first, round-robin
     uint32_t next_session_ = 0;       // whose waiting chunks are served first, round-robin
     uint64_t evictions_ = 0;          // counts frames that left, for refault distances
-    bool under_pressure_ = false;     // free frames fell below low and are not yet at high
-    bool pieces_short_ = false;       // as under_pressure_, of pieces
+    bool pieces_short_ = false;       // fewer than half of those to be free are
     uint32_t pieces_in_ = 0;          // counts pieces that came in, for how long one is gone; wraps
     uint32_t piece_hand_ = 0;         // the piece that is looked at next
     Nanos overdue_look_at_{};         // when moves are looked at next for being overdue

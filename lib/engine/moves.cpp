@@ -13,7 +13,7 @@ bool Engine::may_take_frame(const Session& session) const {
     if (session.frames >= session.frames_max || free_moves_.empty()) return false;
     // The last free frames are for those who have less than they are guaranteed.
     const bool has_its_part = guaranteed_ > 0 && session.frames >= session.frames_guaranteed;
-    return frames_.free() > (has_its_part ? options_.free_frames_low / 2 : 0);
+    return frames_.free() > (has_its_part ? options_.free_frames / 4 : 0);
 }
 
 Move& Engine::begin_move(MoveKind kind, ChunkRef chunk, Cause cause) {

@@ -90,7 +90,8 @@ void Engine::end_piece_out(Move& move, bool gone) {
     end_move(move);
 }
 
-// Keeps some pieces free, so that a lone touch never waits for one.
+// Keeps some pieces free, so that a lone touch never waits for one. They go several at a time: of
+// touches that follow each other closely, few then wait behind a write.
 bool Engine::plan_pieces_out() {
     const uint32_t high = std::max(1u, pieces_.pieces() / 8);
     const auto coming = [&] { return pieces_.free() + pieces_leaving_; };

@@ -83,14 +83,14 @@ bool Engine::evict_followed(FrameIndex frame, EvictionRule by) {
     return true;
 }
 
-// Keeps a reserve of free frames, so that a fault never waits for an eviction: from `low` on
-// frames are emptied until `high` are free or on their way.
+// Keeps a reserve of free frames, so that a fault never waits for an eviction. Each frame that is
+// taken from it is made up for at once: the disk then writes while the program goes on to its next
+// fault, and no fault waits behind several writes in a row.
 bool Engine::plan_evictions() {
     uint32_t started = 0;
     const uint32_t coming = frames_.free() + evicting_;
-    if (coming < options_.free_frames_low) under_pressure_ = true;
-    if (coming >= options_.free_frames_high) under_pressure_ = false;
-    if (under_pressure_) started += evict_some(std::nullopt, options_.free_frames_high - coming);
+    if (coming < options_.free_frames)
+        started += evict_some(std::nullopt, options_.free_frames - coming);
 
     for (uint32_t turn = 0; turn < sessions_end_; ++turn) {
         const uint32_t index = (next_giving_up_ + turn) % sessions_end_;
@@ -120,15 +120,13 @@ void Engine::touch_stream(ChunkRef chunk) {
 }
 
 bool Engine::has_prefetch_room(const Session& session) const {
-    return opens_left_ > 0 && frames_.free() > std::max(1u, options_.free_frames_low / 2) &&
+    return opens_left_ > 0 && frames_.free() > std::max(1u, options_.free_frames / 4) &&
            free_moves_.size() > limits::moves_for_demand &&
            session.frames + session_slack < session.frames_max && may_read(session);
 }
 
 // Zeros save little beside an eviction: they come ahead only into frames that nobody needs.
-bool Engine::has_room_for_zeros() const {
-    return !under_pressure_ && frames_.free() > options_.free_frames_high;
-}
+bool Engine::has_room_for_zeros() const { return frames_.free() > options_.free_frames; }
 
 // The next chunk of its stream that is not here; zeros for one that has no bytes yet.
 bool Engine::start_prefetch_of(SessionIndex index) {

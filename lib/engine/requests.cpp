@@ -21,7 +21,7 @@ Status Engine::request(SessionIndex index, RequestKind kind, ChunkRange range, u
     if (session.closing) return Error{Errc::disconnected, 0, "the session is ending"};
     if (!is_valid(index, range))
         return Error{Errc::range, 0, "the range leaves the session's address space"};
-    const uint32_t reserve = std::min(options_.free_frames_high, session.frames_max / 2);
+    const uint32_t reserve = std::min(options_.free_frames, session.frames_max / 2);
     if (kind == RequestKind::acquire && range.count > session.frames_max - reserve)
         return Error{Errc::no_memory, 0, "the range is larger than the session's device memory"};
     const uint32_t first = range.first.value;

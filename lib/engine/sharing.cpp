@@ -103,7 +103,7 @@ bool Engine::is_sheltered(const Session& session) const {
 }
 
 uint32_t Engine::guaranteed_max() const {
-    return frames() - std::max(limits::frames_min, options_.free_frames_high);
+    return frames() - std::max(limits::frames_min, options_.free_frames);
 }
 
 // The sessions that have no more than they are guaranteed; empty where there is no guarantee.

@@ -83,10 +83,7 @@ void draw_programs(Draw& draw, Profile& profile) {
 void draw_engine(Draw& draw, Profile& profile) {
     EngineOptions& engine = profile.engine;
     const uint32_t frames = profile.device.traits.frames;
-    if (draw.coin(2, 3)) {
-        engine.free_frames_high = draw.between(1, frames / 2);
-        engine.free_frames_low = draw.between(1, engine.free_frames_high);
-    }
+    if (draw.coin(2, 3)) engine.free_frames = draw.between(1, frames / 2);
     if (draw.coin(1, 2))
         engine.contended_read_bytes =
             profile.device.traits.chunk_bytes * draw.between(1, 4) / draw.between(1, 2);

@@ -80,8 +80,13 @@ TEST_F(RequestsTest, DiscardReturnsPromiseFrameAndPlace) {
     }
 }
 
+class RoomyRequestsTest : public EngineRig {
+protected:
+    RoomyRequestsTest() : EngineRig(true, 0, {.prefetch_chunks_max = 0}, 16) {}
+};
+
 // Punching a chunk of small pages takes half a millisecond, in which everyone waits.
-TEST_F(RequestsTest, ATickGivesUpAFewFramesAndNoMore) {
+TEST_F(RoomyRequestsTest, ATickGivesUpAFewFramesAndNoMore) {
     promise(0, 8);
     for (uint32_t chunk = 0; chunk < 6; ++chunk) put(chunk, 1);
     for (uint32_t chunk = 0; chunk < 6; ++chunk) request(RequestKind::discard, chunk, 1, chunk);

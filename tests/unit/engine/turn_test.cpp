@@ -16,7 +16,7 @@ class TurnTest : public EngineRig {
 protected:
     static constexpr uint32_t many_frames = 30;
 
-    TurnTest() : EngineRig(true, 0, {.free_frames_low = 1, .free_frames_high = 2}, many_frames) {}
+    TurnTest() : EngineRig(true, 0, {.free_frames = 2}, many_frames) {}
 
     void take_time() {
         device.clock = &clock;
