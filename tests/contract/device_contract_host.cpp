@@ -161,42 +161,43 @@ private:
     std::thread thread_;
 };
 
-// What the client tells the daemon.
+// What the client tells the daemon, with its userfaultfd; before, the daemon sends one with the file.
 struct Hello {
     uint64_t base = 0;
     Error error;
 };
 
-void send_hello(int socket, const Hello& hello, int uffd) {
+void send_hello(int socket, const Hello& hello, int fd) {
     iovec data{const_cast<Hello*>(&hello), sizeof hello};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof uffd)] = {};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
     msghdr message{};
     message.msg_iov = &data;
     message.msg_iovlen = 1;
-    if (uffd >= 0) {
+    if (fd >= 0) {
         message.msg_control = control;
         message.msg_controllen = sizeof control;
         cmsghdr* header = CMSG_FIRSTHDR(&message);
         *header = {
-            .cmsg_len = CMSG_LEN(sizeof uffd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-        std::memcpy(CMSG_DATA(header), &uffd, sizeof uffd);
+            .cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
     }
-    ::sendmsg(socket, &message, 0);
+    ::sendmsg(socket, &message, MSG_NOSIGNAL);
 }
 
 UniqueFd receive_hello(int socket, Hello& hello) {
     iovec data{&hello, sizeof hello};
-    int uffd = -1;
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof uffd)] = {};
+    int fd = -1;
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
     msghdr message{};
     message.msg_iov = &data;
     message.msg_iovlen = 1;
     message.msg_control = control;
     message.msg_controllen = sizeof control;
-    EXPECT_EQ(::recvmsg(socket, &message, MSG_CMSG_CLOEXEC), static_cast<ssize_t>(sizeof hello));
+    if (::recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != static_cast<ssize_t>(sizeof hello))
+        hello.error = Error{Errc::disconnected, 0, "the other process has ended"};
     if (const cmsghdr* header = CMSG_FIRSTHDR(&message))
-        std::memcpy(&uffd, CMSG_DATA(header), sizeof uffd);
-    return UniqueFd(uffd);
+        std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    return UniqueFd(fd);
 }
 
 class SharedRig final : public HostRig {
@@ -209,6 +210,7 @@ public:
             refusal_ = huge_pages_->refusal();
             if (!refusal_.empty()) return;
         }
+        start_client(chunks * chunk_bytes);
         auto device = SharedHostDevice::create({.frames = frames,
                                                 .chunk_bytes = chunk_bytes,
                                                 .block_bytes = std::min(chunk_bytes / 4, 64 * KiB),
@@ -226,7 +228,7 @@ public:
             return;
         }
         file_ = UniqueFd(::dup(*file));
-        start_client(chunks * chunk_bytes);
+        attach_client();
     }
 
     ~SharedRig() override {
@@ -241,20 +243,25 @@ public:
 private:
     int event_fd() const override { return device_->event_fd(); }
 
+    // Before there is a device: it has threads, and the child of a process with threads may not
+    // start any under ThreadSanitizer.
     void start_client(uint64_t space_bytes) {
         int ends[2] = {-1, -1};
         ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-        const UniqueFd ours(ends[0]);
-        UniqueFd theirs(ends[1]);
+        socket_ = UniqueFd(ends[0]);
+        const UniqueFd theirs(ends[1]);
         client_ = ::fork();
         ASSERT_GE(client_, 0);
         if (client_ == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             run_client(theirs.get(), space_bytes);
         }
-        theirs.reset();
+    }
+
+    void attach_client() {
+        send_hello(socket_.get(), {}, file_.get());
         Hello hello;
-        UniqueFd uffd = receive_hello(ours.get(), hello);
+        UniqueFd uffd = receive_hello(socket_.get(), hello);
         Status attached = hello.error;
         if (attached.has_value())
             attached = device_->attach(SessionIndex{0}, std::move(uffd), hello.base);
@@ -262,10 +269,12 @@ private:
     }
 
     [[noreturn]] void run_client(int socket, uint64_t space_bytes) {
+        Hello hello;
+        const UniqueFd file = receive_hello(socket, hello);
         Mapping space;
         UniqueFd uffd;
         const Status ready = [&]() -> Status {
-            CIUIC_TRY(space, map_space(file_.get(), space_bytes));
+            CIUIC_TRY(space, map_space(file.get(), space_bytes));
             CIUIC_TRY(uffd, open_userfault(-1));
             CIUIC_TRY_STATUS(uffd_handshake(uffd.get(), shared_userfault_features()));
             return register_space(uffd.get(), space.data(), space_bytes, true);
@@ -278,6 +287,7 @@ private:
     std::unique_ptr<HugePages> huge_pages_;
     std::unique_ptr<SharedHostDevice> device_;
     UniqueFd file_;
+    UniqueFd socket_;
     pid_t client_ = -1;
 };
 
