@@ -45,8 +45,12 @@ Engine::Engine(const EnginePorts& ports, const EngineOptions& options)
     free_moves_.reserve(moves_.size());
     for (uint32_t index = limits::moves_max; index-- > 0;) free_moves_.push_back(index);
     const uint64_t block_bytes = ports.store.block_bytes();
-    for (uint64_t end = block_bytes; end <= ports.bounce.size(); end += block_bytes)
-        free_bounces_.push_back(ports.bounce.subspan(end - block_bytes, block_bytes));
+    uint64_t begin = 0;
+    if (const uint64_t slice_bytes = chunk_bytes_ / read_slices_max; blocks_ % read_slices_max == 0)
+        for (; begin + slice_bytes <= ports.bounce.size() / 2; begin += slice_bytes)
+            free_slice_bounces_.push_back(ports.bounce.subspan(begin, slice_bytes));
+    for (; begin + block_bytes <= ports.bounce.size(); begin += block_bytes)
+        free_bounces_.push_back(ports.bounce.subspan(begin, block_bytes));
     sessions_.resize(options_.sessions_max);
     sheltered_.resize(options_.sessions_max);
 }

@@ -173,6 +173,7 @@ private:
     void end_move(Move& move);
     void take_frame(Move& move);
     bool open_frame(Move& move);
+    bool open_taken_frame(Move& move);
     void hold_frame(ChunkRef chunk, Entry entry);
     void note_use(ChunkRef chunk);
     void spare(ChunkRef chunk);
@@ -192,10 +193,14 @@ private:
 
     // fetch.cpp
     bool start_fetch(ChunkRef chunk, Cause cause);
+    ReadPart part_of(const Move& move, uint32_t part) const;
+    std::span<std::byte> place_of(const Move& move, uint32_t part) const;
     void read_parts_from(Move& move, uint32_t first_part);
     void submit_reads(Move& move);
     void on_read(Move& move, uint32_t part, const Status& status);
     void hash_part(Move& move, uint32_t part);
+    void bring_home(Move& move, uint32_t part);
+    void give_back_bounce(Move& move);
     void show_first_block(Move& move);
     void verify_fetched(Move& move);
     void show_fetched(Move& move);
@@ -322,6 +327,7 @@ private:
     std::vector<uint32_t> free_moves_;
     std::vector<uint64_t> hash_memory_;  // blocks_ per move
     std::vector<std::span<std::byte>> free_bounces_;
+    std::vector<std::span<std::byte>> free_slice_bounces_;
     std::vector<std::unique_ptr<Session>> sessions_;
     uint32_t sessions_end_ = 0;  // one past the last that is open
     FairQueue disk_;
@@ -335,6 +341,7 @@ private:
     uint32_t pieces_leaving_ = 0;     // piece_out moves under way
     uint32_t opens_left_ = 0;         // of this turn (limits::opens_per_turn)
     uint32_t work_left_ = 0;          // of this turn (limits::work_per_turn)
+    bool opens_refused_ = false;      // the last frame that was to be opened
     bool part_is_fresh_ = false;      // this part of the turn has done nothing that takes long
     bool more_ = false;               // this turn has left something to do
     uint32_t next_giving_up_ = 0;     // the session whose requests advance first, round-robin

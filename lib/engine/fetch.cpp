@@ -3,42 +3,48 @@
 // Fetch: a stored chunk gets a frame, its bytes are read, verified and shown.
 //
 // What the program waits for is read in parts, each hashed as it comes. Where the device can show a
-// part of a chunk, the block that is waited for is read and shown first, read-only.
+// part of a chunk, the block that is waited for is read and shown first, read-only. Where opening a
+// frame takes its time, the first part is on its way meanwhile, into a bounce buffer.
 #include "base/check.hpp"
 #include "engine/engine.hpp"
 
 #include <bit>
 #include <cerrno>
+#include <cstring>
 
 namespace ciuic {
 
 namespace {
 
-struct Part {
-    uint64_t offset_bytes = 0;
-    uint64_t length_bytes = 0;
-};
+constexpr uint16_t bit_of(uint32_t part) { return static_cast<uint16_t>(1u << part); }
+
+}  // namespace
 
 // Part 0 is the first block; the parts 1 + 2 n and 2 + 2 n are what slice n has before and behind
 // it.
-Part part_of(const Move& move, uint32_t part, uint64_t block_bytes) {
+ReadPart Engine::part_of(const Move& move, uint32_t part) const {
+    const uint64_t block_bytes = ports_.store.block_bytes();
     const bool has_first = move.first_block != none_index;
     const uint64_t first_bytes = has_first ? move.first_block * block_bytes : 0;
-    if (part == 0) return has_first ? Part{first_bytes, block_bytes} : Part{};
-    const uint64_t slice_bytes = move.bytes.size() / move.slices;
+    if (part == 0) return has_first ? ReadPart{first_bytes, block_bytes} : ReadPart{};
+    const uint64_t slice_bytes = chunk_bytes_ / move.slices;
     const uint64_t begin_bytes = (part - 1) / 2 * slice_bytes;
     const uint64_t end_bytes = begin_bytes + slice_bytes;
-    if (end_bytes > move.bytes.size()) return {};
+    if (end_bytes > chunk_bytes_) return {};
     const bool is_behind = (part - 1) % 2 == 1;
     const bool holds_first = has_first && begin_bytes <= first_bytes && first_bytes < end_bytes;
-    if (!holds_first) return is_behind ? Part{} : Part{begin_bytes, slice_bytes};
+    if (!holds_first) return is_behind ? ReadPart{} : ReadPart{begin_bytes, slice_bytes};
     if (!is_behind) return {begin_bytes, first_bytes - begin_bytes};
     return {first_bytes + block_bytes, end_bytes - first_bytes - block_bytes};
 }
 
-constexpr uint16_t bit_of(uint32_t part) { return static_cast<uint16_t>(1u << part); }
-
-}  // namespace
+// Where the part is read to: the frame, or the bounce buffer if it is the first of all.
+std::span<std::byte> Engine::place_of(const Move& move, uint32_t part) const {
+    const auto [offset_bytes, length_bytes] = part_of(move, part);
+    const bool is_first = part == (move.first_block != none_index ? 0u : 1u);
+    if (is_first && !move.bounce.empty()) return move.bounce.first(length_bytes);
+    return move.bytes.subspan(offset_bytes, length_bytes);
+}
 
 // False: the machine refused memory for the frame; nothing has changed.
 bool Engine::start_fetch(ChunkRef chunk, Cause cause) {
@@ -46,7 +52,15 @@ bool Engine::start_fetch(ChunkRef chunk, Cause cause) {
     give_way_to_fetch(chunk);
     record(chunk).flags &= static_cast<uint8_t>(~ChunkFlags::dense);
     Move& move = begin_move(MoveKind::fetch, chunk, cause);
-    if (!open_frame(move)) {
+    // Whoever scans needs the whole chunk, and has it on its way before it is touched.
+    const bool is_ahead = cause == Cause::prefetch || session.streams.is_streaming();
+    const bool bounces = !is_ahead && ports_.device.traits().opens_zeroed && !opens_refused_ &&
+                         !free_slice_bounces_.empty();
+    if (bounces) {
+        take_frame(move);
+        move.bounce = free_slice_bounces_.back();
+        free_slice_bounces_.pop_back();
+    } else if (!open_frame(move)) {
         end_move(move);
         return false;
     }
@@ -59,8 +73,6 @@ bool Engine::start_fetch(ChunkRef chunk, Cause cause) {
         move.demanded = true;
         session.lone.needed_whole(chunk.chunk);
     }
-    // Whoever scans needs the whole chunk, and has it on its way before it is touched.
-    const bool is_ahead = cause == Cause::prefetch || session.streams.is_streaming();
     // Others that want the disk have it between two slices.
     if ((!is_ahead || contenders_ > 1) && blocks_ % read_slices_max == 0)
         move.slices = read_slices_max;
@@ -70,30 +82,30 @@ bool Engine::start_fetch(ChunkRef chunk, Cause cause) {
     if (cause == Cause::fault && !is_ahead && shows_blocks && is_read)
         move.first_block = record(chunk).wanted_block;
     read_parts_from(move, 0);
+    // The frame is made while the disk is at work. What is refused now is tried again then.
+    if (bounces && open_taken_frame(move)) submit_reads(move);
     return true;
 }
 
 // Reads all parts from this one on, for the first time or again.
 void Engine::read_parts_from(Move& move, uint32_t first_part) {
     for (uint32_t part = first_part; part < read_parts; ++part)
-        if (part_of(move, part, ports_.store.block_bytes()).length_bytes > 0)
-            move.parts_left |= bit_of(part);
+        if (part_of(move, part).length_bytes > 0) move.parts_left |= bit_of(part);
     move.parts_unhashed |= move.parts_left;
     submit_reads(move);
 }
 
 void Engine::submit_reads(Move& move) {
-    const uint64_t block_bytes = ports_.store.block_bytes();
     const auto index = static_cast<uint64_t>(&move - moves_.data());
     while (move.parts_left) {
-        if (contenders_ > 1 && std::popcount(move.parts_flying) >= limits::contended_parts) {
+        const bool awaits_frame = !is_open(move) && move.parts_flying;
+        if (awaits_frame ||
+            (contenders_ > 1 && std::popcount(move.parts_flying) >= limits::contended_parts)) {
             move.stage = MoveStage::reading;  // the next follows one that comes back
             return;
         }
         const auto part = static_cast<uint32_t>(std::countr_zero(move.parts_left));
-        const auto [offset_bytes, length_bytes] = part_of(move, part, block_bytes);
-        if (!ports_.store.read(move.place, offset_bytes,
-                               move.bytes.subspan(offset_bytes, length_bytes),
+        if (!ports_.store.read(move.place, part_of(move, part).offset_bytes, place_of(move, part),
                                index * read_parts + part)) {
             move.stage = MoveStage::read_wanted;
             return;
@@ -109,10 +121,15 @@ void Engine::submit_reads(Move& move) {
 void Engine::on_read(Move& move, uint32_t part, const Status& status) {
     CIUIC_CHECK(move.kind == MoveKind::fetch && (move.parts_flying & bit_of(part)));
     move.parts_flying &= static_cast<uint16_t>(~bit_of(part));
+    if (!is_open(move)) {
+        const bool is_wanted = !move.overdue && !(record(move.chunk).flags & ChunkFlags::doomed);
+        if (!is_wanted || !open_taken_frame(move)) return abort_fetch(move);
+    }
     if (status) {
-        const auto [offset_bytes, length_bytes] = part_of(move, part, ports_.store.block_bytes());
+        const uint64_t length_bytes = part_of(move, part).length_bytes;
         session_at(move.chunk.session).stats.store_bytes_read += length_bytes;
         if (length_bytes <= limits::hash_here_bytes_max) hash_part(move, part);
+        if (!move.bounce.empty()) bring_home(move, part);
         if (part == 0) show_first_block(move);
     } else {
         move.read_failed = true;
@@ -132,10 +149,23 @@ void Engine::on_read(Move& move, uint32_t part, const Status& status) {
 // On the spot, while the next part is on its way: a worker's wake-ups take longer.
 void Engine::hash_part(Move& move, uint32_t part) {
     const uint64_t block_bytes = ports_.store.block_bytes();
-    const auto [offset_bytes, length_bytes] = part_of(move, part, block_bytes);
-    hash_blocks(move.bytes.subspan(offset_bytes, length_bytes), block_bytes,
+    const auto [offset_bytes, length_bytes] = part_of(move, part);
+    const std::span<const std::byte> bytes = place_of(move, part);
+    hash_blocks(bytes, block_bytes,
                 hashes_of(move).subspan(offset_bytes / block_bytes, length_bytes / block_bytes));
     move.parts_unhashed &= static_cast<uint16_t>(~bit_of(part));
+}
+
+void Engine::bring_home(Move& move, uint32_t part) {
+    const std::span<const std::byte> bytes = place_of(move, part);
+    if (bytes.data() != move.bounce.data()) return;
+    std::memcpy(move.bytes.data() + part_of(move, part).offset_bytes, bytes.data(), bytes.size());
+    give_back_bounce(move);
+}
+
+void Engine::give_back_bounce(Move& move) {
+    if (!move.bounce.empty()) free_slice_bounces_.push_back(move.bounce);
+    move.bounce = {};
 }
 
 // A block that does not match is left to verify_fetched(), which sees it again.
@@ -198,15 +228,20 @@ void Engine::show_fetched(Move& move) {
 }
 
 // The store copy is untouched: the chunk is where it was. Pieces that are out of the program's
-// sight come back to it at its next touch.
+// sight come back to it at its next touch. Closing wakes whoever waits, to come again; where there
+// is nothing to close they go on waiting.
 void Engine::abort_fetch(Move& move) {
     const ChunkRef chunk = move.chunk;
-    ports_.device.close(chunk, move.frame);
+    const bool wakes = is_open(move);
+    const bool waits = !wakes && !move.overdue && !session_at(chunk.session).closing;
+    if (wakes) ports_.device.close(chunk, move.frame);
     const bool gathers = record(chunk).state == ChunkState::gathering;
     apply(chunk, gathers ? ChunkEvent::gather_abort : ChunkEvent::fetch_abort);
     release_frame(chunk);
-    end_wait(chunk);
+    if (!waits) end_wait(chunk);
+    const Cause cause = move.touched ? Cause::fault : Cause::acquire;
     end_move(move);
+    if (waits) want(chunk, record(chunk).wanted_block, false, cause);
 }
 
 // A failed read or tag may be the transfer's fault: the bytes are read afresh. A block that the
@@ -214,6 +249,7 @@ void Engine::abort_fetch(Move& move) {
 void Engine::retry_fetch(Move& move) {
     if (move.overdue || (record(move.chunk).flags & ChunkFlags::doomed)) return abort_fetch(move);
     if (move.tries++ >= limits::io_retries_max) return lose(move);
+    give_back_bounce(move);
     move.read_failed = false;
     read_parts_from(move, move.first_shown ? 1 : 0);
 }

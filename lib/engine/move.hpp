@@ -41,6 +41,11 @@ enum class MoveStage : uint8_t {
 inline constexpr uint32_t read_slices_max = 4;
 inline constexpr uint32_t read_parts = 1 + 2 * read_slices_max;
 
+struct ReadPart {
+    uint64_t offset_bytes = 0;
+    uint64_t length_bytes = 0;
+};
+
 struct Move {
     MoveKind kind = MoveKind::fill;
     MoveStage stage = MoveStage::idle;
@@ -50,8 +55,10 @@ struct Move {
     FrameIndex frame;
     PieceIndex piece;  // of piece_in and piece_out
     Extent place;
-    std::span<std::byte> bytes;         // the frame's, or the piece's; of grow a bounce buffer's
+    std::span<std::byte> bytes;         // the frame's (empty: it is not open yet), or the piece's;
+                                        // of grow a bounce buffer's
     std::span<std::byte> target;        // of grow: where they go; empty until it is opened
+    std::span<std::byte> bounce;        // of fetch: what its first part is read into; or empty
     uint32_t first_block = none_index;  // read and shown first; none_index: the chunk as a whole.
                                         // Of grow and of a piece: its block
     uint32_t slices = 1;                // of a fetch; 1 or read_slices_max

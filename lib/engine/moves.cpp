@@ -59,6 +59,7 @@ void Engine::end_move(Move& move) {
     }
     if (move.kind == MoveKind::piece_out) --pieces_leaving_;
     if (move.kind == MoveKind::grow) free_bounces_.push_back(move.bytes);
+    give_back_bounce(move);
     move.stage = MoveStage::idle;
     free_moves_.push_back(static_cast<uint32_t>(&move - moves_.data()));
     record(chunk).move = none_index;
@@ -78,9 +79,15 @@ void Engine::take_frame(Move& move) {
 // Takes a frame and opens it. On false nothing has changed.
 bool Engine::open_frame(Move& move) {
     take_frame(move);
+    if (open_taken_frame(move)) return true;
+    release_frame(move.chunk);
+    return false;
+}
+
+bool Engine::open_taken_frame(Move& move) {
     auto opened = ports_.device.open(move.chunk, move.frame);
-    if (!opened) {
-        release_frame(move.chunk);
+    opens_refused_ = !opened;
+    if (opens_refused_) {
         retry_wanted_ = true;
         return false;
     }

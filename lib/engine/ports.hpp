@@ -36,8 +36,9 @@ struct EnginePorts {
     Workers& workers;
     Clock& clock;
     Clients& clients;
-    // Bounce buffers, one per block of the store: single blocks are read into them while the device
-    // makes room. Aligned to limits::granule_bytes. Without any, chunks come in whole.
+    // Bounce buffers: single blocks, and the first slices of chunks, are read into them while the
+    // device makes room; half of the memory is for each. Aligned to limits::granule_bytes. Without
+    // any, chunks come in whole, after their room.
     std::span<std::byte> bounce{};
 };
 

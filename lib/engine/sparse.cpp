@@ -71,8 +71,8 @@ bool Engine::open_block(Move& move) {
 
 // The device knows the frame.
 bool Engine::is_open(const Move& move) {
-    return move.kind != MoveKind::grow || !move.target.empty() ||
-           record(move.chunk).shown_blocks != 0;
+    if (move.kind != MoveKind::grow) return !move.bytes.empty();
+    return !move.target.empty() || record(move.chunk).shown_blocks != 0;
 }
 
 void Engine::show_grown(Move& move) {

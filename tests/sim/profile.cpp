@@ -91,7 +91,7 @@ void draw_engine(Draw& draw, Profile& profile) {
     if (draw.coin(1, 2)) profile.clients.frames_guaranteed = draw.between(0, guaranteed_max);
     engine.prefetch_chunks_max = draw.coin(1, 3) ? 0 : draw.between(1, limits::prefetch_chunks_max);
     profile.clients.frame_deadline = engine.frame_deadline;
-    profile.bounces = draw.between(1, 4);
+    profile.bounces = draw.between(1, 8);
 }
 
 void draw_faults(Draw& draw, Profile& profile) {

@@ -222,13 +222,15 @@ bool SimClients::is_closed() const {
                        [](const Program& program) { return program.life == Life::absent; });
 }
 
-// Chunks whose first block is on its way: their frames are opened meanwhile.
+// Chunks whose first part is on its way: their frames are opened meanwhile.
 uint32_t SimClients::count_unopened(const Program& program) const {
     const ChunkTable& chunks = engine_->chunks(program.session);
     uint32_t count = 0;
     for (uint32_t chunk = 0; chunk < chunks.chunks(); ++chunk) {
         const ChunkRecord& facts = chunks[ChunkIndex{chunk}];
         if (facts.state == ChunkState::growing && facts.shown_blocks == 0) ++count;
+        if (facts.state == ChunkState::fetching && device_.traits().opens_zeroed)
+            ++count;
     }
     return count;
 }

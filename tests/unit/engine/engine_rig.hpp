@@ -243,7 +243,7 @@ protected:
     ManualClock clock;
     SwapStore store{disk, clock, store_options()};
     HeldWorkers workers;
-    std::vector<std::byte> bounce = std::vector<std::byte>(2 * block_bytes);
+    std::vector<std::byte> bounce = std::vector<std::byte>(4 * block_bytes);
     Engine engine;
     std::vector<ChunkRecord> records = std::vector<ChunkRecord>(chunks);
     std::vector<std::atomic<uint32_t>> states = std::vector<std::atomic<uint32_t>>(chunks);

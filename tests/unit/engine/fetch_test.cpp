@@ -46,6 +46,48 @@ TEST_F(FetchTest, AWriterWaitsForTheWholeChunk) {
     EXPECT_EQ(record(0).copies, Copies::device);
 }
 
+// Making a frame takes a sixth of the read.
+TEST_F(FetchTest, TheFirstPartIsAtTheDiskWhileTheFrameIsMade) {
+    disk.faults[reads_from] = {IoFault::Kind::hold};
+    device.refused_opens = 1;
+    device.touch(0, true);
+    settle();
+    EXPECT_EQ(disk.requests.size(), reads_from + 1);
+    EXPECT_TRUE(device.calls.empty());
+    EXPECT_EQ(state(0), ChunkState::fetching);
+    disk.release(disk.requests.back().token);
+    settle();
+    EXPECT_EQ(device.calls, (std::vector<std::string>{"open 0", "reveal 0 rw"}));
+    EXPECT_EQ(disk.requests.size(), reads_from + read_slices_max) << "nothing is read twice";
+    EXPECT_TRUE(all_bytes_are(0, 7));
+}
+
+// Nothing has been opened, so that closing it could wake whoever waits there.
+TEST_F(FetchTest, WhoeverWaitsForAFrameThatIsRefusedTwiceGoesOnWaiting) {
+    device.refused_opens = 3;
+    device.touch(0, true);
+    settle();
+    EXPECT_EQ(device.calls, (std::vector<std::string>{"open 0", "reveal 0 rw"}));
+    EXPECT_EQ(disk.requests.size(), reads_from + 1 + read_slices_max)
+        << "once refused, frames come before reads";
+    EXPECT_TRUE(all_bytes_are(0, 7));
+}
+
+TEST_F(FetchTest, GivenUpBeforeItsFrameIsThere) {
+    disk.faults[reads_from] = {IoFault::Kind::hold};
+    device.refused_opens = 1;
+    device.touch(0);
+    settle();
+    request(RequestKind::discard, 0, 1, 1);
+    settle();
+    disk.release(disk.requests.back().token);
+    settle();
+    EXPECT_EQ(state(0), ChunkState::vacant);
+    EXPECT_FALSE(device.called("open 0") || device.called("close 0"));
+    EXPECT_TRUE(device.called("poison 0")) << "whoever waits touched what was given up";
+    EXPECT_EQ(engine.frames_free(), frames);
+}
+
 // Whoever waits does not wait for a worker's wake-ups as well.
 TEST_F(FetchTest, WhatIsWaitedForIsHashedWithoutAWorker) {
     workers.held = true;
