@@ -53,7 +53,7 @@ inline constexpr uint32_t pieces_per_chunk_max = 8;
 inline constexpr uint32_t sparse_blocks_max = 32;
 static_assert(chunk_bytes_default / block_bytes_max <= sparse_blocks_max);
 
-// Buffers that are read into while room is made, of a daemon: one huge page, 16 blocks and 2 slices.
+// Buffers that are read into while room is made, of a daemon: a huge page, 16 blocks and 2 slices.
 inline constexpr uint64_t bounce_bytes = 2 * MiB;
 
 // Their share of a budget, and the fewest that a session gets: threads that go back and forth

@@ -161,7 +161,7 @@ private:
     std::thread thread_;
 };
 
-// What the client tells the daemon, with its userfaultfd; before, the daemon sends one with the file.
+// What the client tells the daemon, with its userfaultfd; the daemon has sent one with the file.
 struct Hello {
     uint64_t base = 0;
     Error error;
