@@ -229,8 +229,7 @@ uint32_t SimClients::count_unopened(const Program& program) const {
     for (uint32_t chunk = 0; chunk < chunks.chunks(); ++chunk) {
         const ChunkRecord& facts = chunks[ChunkIndex{chunk}];
         if (facts.state == ChunkState::growing && facts.shown_blocks == 0) ++count;
-        if (facts.state == ChunkState::fetching && device_.traits().opens_zeroed)
-            ++count;
+        if (facts.state == ChunkState::fetching && device_.traits().opens_zeroed) ++count;
     }
     return count;
 }
