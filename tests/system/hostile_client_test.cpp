@@ -128,8 +128,25 @@ void send_surplus_descriptors(const std::string& path) {
     }
 }
 
+// Hellos with some of their bytes changed, and pure noise.
+void send_random_messages(const std::string& path) {
+    Random random(7);
+    for (int count = 0; count < 500; ++count) {
+        auto socket = connect_socket(path.c_str(), plenty);
+        if (!socket) continue;
+        std::array<std::byte, sizeof(wire::Hello) + 64> message{};
+        const wire::Hello hello;
+        std::memcpy(message.data(), &hello, sizeof hello);
+        const uint64_t changes = random.chance(1, 4) ? message.size() : random.below(4);
+        for (uint64_t change = 0; change < changes; ++change)
+            message[random.below(message.size())] = static_cast<std::byte>(random.next());
+        const size_t length = random.chance(1, 2) ? sizeof hello : 1 + random.below(message.size());
+        (void)::send(socket->get(), message.data(), length, MSG_NOSIGNAL);
+    }
+}
+
 void fill_the_ring_with_garbage(const std::string& path) {
-    for (uint64_t seed = 1; seed <= 20; ++seed) {
+    for (uint64_t seed = 1; seed <= 100; ++seed) {
         auto client = BareClient::connect(path);
         if (!client) continue;
         Random random(seed);
@@ -231,6 +248,7 @@ constexpr Act acts[] = {
     {"floods connections", flood_connections},
     {"leaves in the middle", leave_in_the_middle},
     {"sends surplus descriptors", send_surplus_descriptors},
+    {"sends random messages", send_random_messages},
     {"fills the ring with garbage", fill_the_ring_with_garbage},
     {"rewinds the tail", rewind_the_tail},
     {"floods the doorbell", flood_the_doorbell},
