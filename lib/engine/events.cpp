@@ -143,7 +143,7 @@ void Engine::touch_moving(ChunkRef chunk, bool is_write) {
         facts.flags |= ChunkFlags::dense;
     } else if (!move.demanded) {
         move.demanded = true;
-        if (move.cause == Cause::prefetch) ++session_at(chunk.session).stats.prefetches_used;
+        if (move.kind == MoveKind::fetch) ++session_at(chunk.session).stats.prefetches_used;
         touch_stream(chunk);
     }
 }

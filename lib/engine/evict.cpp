@@ -29,9 +29,9 @@ bool Engine::start_evict(ChunkRef chunk, Cause cause) {
 void Engine::drop_untouched(ChunkRef chunk) {
     Session& session = session_at(chunk.session);
     ports_.device.close(chunk, FrameIndex{record(chunk).frame});
+    if (record(chunk).state == ChunkState::ready) ++session.stats.prefetches_wasted;
     apply(chunk, ChunkEvent::drop);
     release_frame(chunk);
-    ++session.stats.prefetches_wasted;
     session.streams.wasted(chunk.chunk);
 }
 

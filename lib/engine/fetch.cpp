@@ -298,8 +298,8 @@ bool Engine::show_untouched(ChunkRef chunk, bool is_write) {
     }
     end_wait(chunk);
     if (!shown) return true;  // the program is gone; its session is about to end
+    if (facts.state == ChunkState::ready) ++session_at(chunk.session).stats.prefetches_used;
     apply(chunk, ChunkEvent::show);
-    ++session_at(chunk.session).stats.prefetches_used;
     note_use(chunk);
     note_shown(chunk, writable);
     touch_stream(chunk);

@@ -144,7 +144,7 @@ bool Engine::start_prefetch_of(SessionIndex index) {
             ChunkIndex{static_cast<uint32_t>(static_cast<int64_t>(ahead.first.value) + ahead.step)};
         --ahead.count;
         if (is_here) continue;
-        ++session.stats.prefetches;
+        if (!is_empty) ++session.stats.prefetches;
         return true;
     }
     return false;
