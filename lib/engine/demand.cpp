@@ -76,7 +76,7 @@ bool Engine::start_wanted_of(SessionIndex index) {
         const auto cause = static_cast<Cause>(facts.cause);
         const bool reads = needs_read(chunk);
         if (!may_work()) return started;
-        switch (facts.state) {
+        switch (state_met(chunk)) {
         case ChunkState::empty:
         case ChunkState::stored:
         case ChunkState::scattered:

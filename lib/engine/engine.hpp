@@ -123,6 +123,7 @@ private:
     bool drain_device();
     bool drain_store();
     bool drain_workers();
+    ChunkState state_met(ChunkRef chunk);
     void on_missing(ChunkRef chunk, uint32_t block, bool is_write);
     void on_write(ChunkRef chunk, uint32_t block);
     bool touch_resident(ChunkRef chunk, uint32_t block, bool is_write);

@@ -72,10 +72,16 @@ bool Engine::drain_workers() {
     return count > 0;
 }
 
+// What the program meets: an eviction whose write hangs has given it its chunk back (overdue.cpp).
+ChunkState Engine::state_met(ChunkRef chunk) {
+    const ChunkState state = record(chunk).state;
+    return state == ChunkState::evicting && move_of(chunk).overdue ? ChunkState::resident : state;
+}
+
 void Engine::on_missing(ChunkRef chunk, uint32_t block, bool is_write) {
     SessionStats& stats = session_at(chunk.session).stats;
     ++stats.faults;
-    switch (record(chunk).state) {
+    switch (state_met(chunk)) {
     case ChunkState::vacant: ++stats.stray_touches; [[fallthrough]];
     case ChunkState::lost:
         if (!refuse(chunk)) want(chunk, block, is_write, Cause::fault);

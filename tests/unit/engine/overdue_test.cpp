@@ -133,6 +133,30 @@ TEST_F(OverdueTest, AHungWriteGivesTheChunkBackAndItsPlaceIsTrustedNoMore) {
     EXPECT_EQ(disk.requests.size(), before + 1);
 }
 
+// The machine may take what was given back out of the program's page tables again.
+TEST_F(OverdueTest, WhatWasGivenBackIsShownAgainWhereItIsTouched) {
+    put(1, 1);
+    next = disk.requests.size();
+    hang(1);
+    evict(1);
+    settle();
+    device.touch_protected(1);
+    settle();
+    pass_deadline();
+    ASSERT_EQ(device.calls.back(), "restore 1");
+    device.touch(1, false, 2 * block_bytes);
+    settle();
+    EXPECT_EQ(device.calls.back(), "reveal block 2 of 1 rw");
+    device.calls.clear();
+    device.busy = 1;
+    device.touch(1, true, block_bytes);
+    settle();
+    EXPECT_EQ(device.calls.back(), "reveal 1 rw");
+    EXPECT_EQ(state(1), ChunkState::evicting);
+    let_go();
+    EXPECT_EQ(state(1), ChunkState::resident);
+}
+
 class OverduePieceTest : public PiecesEngineRig {};
 
 TEST_F(OverduePieceTest, AHungPieceIsRefusedAndItsSlotStaysUntilTheDiskLetsGo) {
