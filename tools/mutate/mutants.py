@@ -78,7 +78,8 @@ MUTANTS = [
     (FETCH, "if (!refuse(chunk)) want(chunk, 0, false, Cause::fault);\n    end_move(move);",
      "end_move(move);", "leaves waiters of a lost chunk waiting"),
     (FILL, "if (ports_.device.traits().opens_zeroed)", "if (true)", "shows old bytes as zeros"),
-    (FILL, "if (!doomed && move.demanded)", "if (move.demanded)", "shows a chunk that was given up"),
+    (FILL, "if (!doomed && move.demanded)", "if (move.demanded)",
+     "shows a chunk that was given up"),
     (FILL, "move.demanded ? ChunkEvent::fill_done : ChunkEvent::fill_done_ahead",
      "ChunkEvent::fill_done", "takes zeros that nobody has seen for the program's"),
     (FETCH, "    std::memcpy(move.bytes.data() + part_of(move, part).offset_bytes, bytes.data(), "
