@@ -26,7 +26,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -156,8 +158,13 @@ void be_innocent(const std::string& socket, const Pipe& orders, const Pipe& answ
 class World {
 public:
     World(const Options& options, const Flood& flood) : options_(options), flood_(flood) {
-        std::string pattern = "/tmp/ciuic-flood-XXXXXX";
-        if (::mkdtemp(pattern.data())) directory_ = pattern;
+        std::error_code missing;
+        std::string pattern = std::filesystem::temp_directory_path(missing) / "ciuic-flood-XXXXXX";
+        if (missing || !::mkdtemp(pattern.data())) {
+            std::fprintf(stderr, "flood_bench: no folder can be made for the socket: set TMPDIR\n");
+            std::exit(2);
+        }
+        directory_ = pattern;
     }
     ~World() {
         for (pid_t& process : busy_) end(process);
