@@ -115,6 +115,11 @@ inline constexpr uint32_t evictions_per_plan_max = 16;
 // Victims of each session that are followed, of two rules as many: 128 x 12 B are looked through
 // at each miss, in less than 0.1 us beside a read of 74 us or more.
 inline constexpr uint32_t victims_followed = 128;
+// Places in a session's past that are followed at once: as many threads with an order of their own
+// are told apart. And how far ahead of such a place the next use may lie: parts that are left out
+// now and then are shorter, and chance finds a chunk among so many rarely.
+inline constexpr uint32_t sequence_cursors = 4;
+inline constexpr uint32_t sequence_window = 16;
 // How deep the newest arrivals are looked through for one that may go: past those spared, what is
 // on its way out, and what was prefetched by all streams and a large request.
 inline constexpr uint32_t arrivals_looked_at = 256;

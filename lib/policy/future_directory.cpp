@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/future_directory.hpp"
+
+#include <algorithm>
+
+namespace ciuic {
+
+namespace {
+
+constexpr uint32_t certain = 255;
+// Nothing is expected later than this: differences of positions stay meaningful.
+constexpr uint64_t furthest_away = 1u << 30;
+// A turn that it left out adds a tenth of what trust there was, one that it took gives a quarter
+// of what was lacking.
+constexpr uint32_t trust_lost_percent = 10;
+constexpr uint32_t trust_won_percent = 25;
+// How often the one on top may turn out to be expected earlier before it is taken all the same.
+constexpr uint32_t tops_looked_at = 8;
+constexpr uint32_t periods_looked_at = 32;
+
+uint32_t trust_after_misses(uint32_t trust, uint64_t turns) {
+    for (uint64_t turn = 0; turn < std::min<uint64_t>(turns, periods_looked_at); ++turn)
+        trust -= trust * trust_lost_percent / 100;
+    return trust;
+}
+
+}  // namespace
+
+uint32_t FutureDirectory::expect(ChunkIndex chunk) const {
+    // Nothing is known: what was used last goes first, as if the rest came again in order.
+    if (!learner_->is_following()) return log_->end();
+    const uint32_t at = learner_->at();
+    const uint64_t period = learner_->period();
+    uint32_t trust = certain - doubts_[chunk.value];
+    uint64_t away = furthest_away;
+    if (const auto next = learner_->next_use(chunk)) {
+        away = *next - at;
+    } else if (const auto last = log_->last_of(chunk)) {
+        const uint64_t ago = at - *last;
+        const uint64_t turns = ago / period;
+        away = (turns + 1) * period - ago;
+        trust = trust_after_misses(trust, turns);
+    }
+    const uint64_t doubt = certain - trust;
+    away += period * doubt / std::max(trust, 1u);
+    return at + static_cast<uint32_t>(std::min(away, furthest_away));
+}
+
+void FutureDirectory::set(uint32_t index, const Entry& entry) {
+    heap_[index] = entry;
+    places_[entry.chunk] = index + 1;
+}
+
+void FutureDirectory::sift_up(uint32_t index) {
+    const Entry entry = heap_[index];
+    while (index > 0) {
+        const uint32_t parent = (index - 1) / 2;
+        if (!is_later(entry, heap_[parent])) break;
+        set(index, heap_[parent]);
+        index = parent;
+    }
+    set(index, entry);
+}
+
+void FutureDirectory::sift_down(uint32_t index) {
+    const Entry entry = heap_[index];
+    for (;;) {
+        uint32_t child = 2 * index + 1;
+        if (child >= count_) break;
+        if (child + 1 < count_ && is_later(heap_[child + 1], heap_[child])) ++child;
+        if (!is_later(heap_[child], entry)) break;
+        set(index, heap_[child]);
+        index = child;
+    }
+    set(index, entry);
+}
+
+void FutureDirectory::insert(ChunkIndex chunk) {
+    CIUIC_CHECK(count_ < heap_.size());
+    heap_[count_] = {.chunk = chunk.value, .expected = expect(chunk)};
+    sift_up(count_++);
+}
+
+void FutureDirectory::remove(uint32_t index) {
+    places_[heap_[index].chunk] = 0;
+    --count_;
+    if (index == count_) return;
+    heap_[index] = heap_[count_];
+    places_[heap_[index].chunk] = index + 1;
+    sift_down(index);
+    sift_up(index);
+}
+
+void FutureDirectory::expect_again(ChunkIndex chunk) {
+    const uint32_t index = places_[chunk.value] - 1;
+    heap_[index].expected = expect(chunk);
+    sift_down(index);
+    sift_up(places_[chunk.value] - 1);
+}
+
+ChunkIndex FutureDirectory::furthest() {
+    for (uint32_t looked = 0; looked < tops_looked_at; ++looked) {
+        const Entry before = heap_[0];
+        heap_[0].expected = expect(ChunkIndex{before.chunk});
+        if (!is_later(before, heap_[0])) break;
+        sift_down(0);
+        if (heap_[0].chunk == before.chunk) break;
+    }
+    return ChunkIndex{heap_[0].chunk};
+}
+
+void FutureDirectory::note(ChunkIndex chunk, const SequenceLearner::Step& step) {
+    if (!step.came_true) return;
+    for (uint32_t position = step.first_left_out; position != step.found; ++position) {
+        if (!log_->holds(position)) continue;
+        const ChunkIndex left_out{log_->at(position).chunk};
+        const uint32_t trust = certain - doubts_[left_out.value];
+        doubts_[left_out.value] = static_cast<uint8_t>(certain - trust_after_misses(trust, 1));
+        if (holds(left_out)) expect_again(left_out);
+    }
+    uint8_t& doubt = doubts_[chunk.value];
+    doubt = static_cast<uint8_t>(doubt * (100 - trust_won_percent) / 100);
+}
+
+DirectoryChange FutureDirectory::used(ChunkIndex chunk, const SequenceLearner::Step& step,
+                                      uint32_t frames) {
+    DirectoryChange change(holds(chunk));
+    note(chunk, step);
+    while (!change.is_full() && count_ > 0 && count_ + (change.is_hit() ? 0 : 1) > frames) {
+        const ChunkIndex leaves = furthest();
+        if (leaves == chunk) break;  // it shrinks at another's use
+        remove(0);
+        change.leaves(leaves);
+    }
+    if (change.is_hit())
+        expect_again(chunk);
+    else
+        insert(chunk);
+    hand_ = hand_ + 1 < count_ ? hand_ + 1 : 0;
+    expect_again(ChunkIndex{heap_[hand_].chunk});
+    return change;
+}
+
+}  // namespace ciuic

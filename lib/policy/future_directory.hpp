@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Future directory: what would be held if, of all chunks, the one whose next use is furthest away
+// left (Belady, 1966), with the sequence learner's word for the future.
+//
+// A chunk that does not always come when its turn does is expected later, by as many periods as it
+// takes on average until it comes. One whose turn the log does not know is expected at its place in
+// the next period.
+//
+// A heap by expected use has the furthest on top. What the prediction does to an expectation later
+// is seen when its turn passes, when it is on top, and by a hand that goes round.
+//
+// Not here: the prediction (sequence_learner.hpp).
+// Threads: one. Pure: the memory is the caller's, zeros at first.
+#pragma once
+
+#include "policy/directory.hpp"
+#include "policy/sequence_learner.hpp"
+
+#include <span>
+
+namespace ciuic {
+
+class FutureDirectory {
+public:
+    struct Entry {
+        uint32_t chunk;
+        uint32_t expected;  // position in the log's terms; see SequenceLearner::at()
+    };
+
+    // heap: one per frame, and one. places, doubts: one per chunk.
+    FutureDirectory(const UseLog& log, const SequenceLearner& learner, std::span<Entry> heap,
+                    std::span<uint32_t> places, std::span<uint8_t> doubts)
+        : log_(&log), learner_(&learner), heap_(heap), places_(places), doubts_(doubts) {
+        CIUIC_CHECK(places.size() == doubts.size());
+    }
+
+    bool holds(ChunkIndex chunk) const {
+        CIUIC_CHECK(chunk.value < places_.size());
+        return places_[chunk.value] != 0;
+    }
+
+    // Called with every use after it was appended; step: what the learner said of it.
+    DirectoryChange used(ChunkIndex chunk, const SequenceLearner::Step& step, uint32_t frames);
+
+private:
+    uint32_t expect(ChunkIndex chunk) const;
+    void expect_again(ChunkIndex chunk);
+    void note(ChunkIndex chunk, const SequenceLearner::Step& step);
+    bool is_later(const Entry& a, const Entry& b) const {
+        return static_cast<int32_t>(a.expected - b.expected) > 0;
+    }
+    void set(uint32_t index, const Entry& entry);
+    void sift_up(uint32_t index);
+    void sift_down(uint32_t index);
+    void insert(ChunkIndex chunk);
+    void remove(uint32_t index);
+    ChunkIndex furthest();
+
+    const UseLog* log_;
+    const SequenceLearner* learner_;
+    std::span<Entry> heap_;
+    std::span<uint32_t> places_;  // index in the heap, plus one; 0: not held
+    std::span<uint8_t> doubts_;   // 0: it came whenever its turn did; 255: it hardly does
+    uint32_t count_ = 0;
+    uint32_t hand_ = 0;
+};
+
+}  // namespace ciuic

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Goal: the frames follow the expert that serves the program best, whatever it changes to; a victim
+// is always in a frame. Method: orders that one expert alone serves, one after the other; a contest
+// by hand; random changes of everything.
+#include "policy/adaptive_eviction.hpp"
+
+#include "base/random.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <vector>
+
+namespace ciuic {
+namespace {
+
+class Frames {
+public:
+    Frames(uint32_t chunks, uint32_t frames)
+        : frames_(frames), memory_(AdaptiveEviction::memory_bytes(chunks, frames) / 8 + 1),
+          eviction_(std::as_writable_bytes(std::span(memory_)), chunks, frames) {}
+
+    bool use(uint32_t chunk) {
+        const bool is_hit = held_.contains(chunk);
+        eviction_.used(ChunkIndex{chunk}, frames_);
+        if (is_hit) return true;
+        if (held_.size() == frames_) evict();
+        held_.insert(chunk);
+        eviction_.entered(ChunkIndex{chunk});
+        return false;
+    }
+    void evict() {
+        const auto victim = eviction_.victim();
+        ASSERT_TRUE(victim.has_value());
+        ASSERT_EQ(held_.erase(victim->value), 1u);
+        eviction_.left(*victim);
+    }
+    AdaptiveEviction& eviction() { return eviction_; }
+    const std::set<uint32_t>& held() const { return held_; }
+    void set_frames(uint32_t frames) { frames_ = frames; }
+
+private:
+    uint32_t frames_;
+    std::vector<uint64_t> memory_;
+    AdaptiveEviction eviction_;
+    std::set<uint32_t> held_;
+};
+
+uint32_t hits_of_cycle(Frames& frames, uint32_t chunks) {
+    uint32_t hits = 0;
+    for (uint32_t chunk = 0; chunk < chunks; ++chunk) hits += frames.use(chunk) ? 1 : 0;
+    return hits;
+}
+
+TEST(AdaptiveEvictionTest, ACycleIsServedByTheFuture) {
+    Frames frames(500, 400);
+    for (int period = 0; period < 2; ++period) hits_of_cycle(frames, 500);
+    EXPECT_EQ(frames.eviction().leading(), Expert::future);
+    hits_of_cycle(frames, 500);
+    EXPECT_GE(hits_of_cycle(frames, 500), 397u);  // the optimum: 399
+}
+
+TEST(AdaptiveEvictionTest, PopularityIsServedByFrequency) {
+    Frames frames(4000, 200);
+    Random random(1);
+    for (int number = 0; number < 30'000; ++number) {
+        const uint64_t bound = 1 + random.below(4000);
+        frames.use(static_cast<uint32_t>(random.below(1 + random.below(bound))));
+    }
+    EXPECT_EQ(frames.eviction().leading(), Expert::frequency);
+}
+
+TEST(AdaptiveEvictionTest, WorkThatMovesOnIsServedByRecency) {
+    Frames frames(20'000, 200);
+    Random random(2);
+    for (uint32_t number = 0; number < 60'000; ++number)
+        frames.use(number / 4 + static_cast<uint32_t>(random.below(220)));
+    EXPECT_EQ(frames.eviction().leading(), Expert::recency);
+}
+
+TEST(AdaptiveEvictionTest, AnEndedCycleIsLeftWithinItsLength) {
+    Frames frames(3000, 400);
+    for (int period = 0; period < 4; ++period) hits_of_cycle(frames, 500);
+    ASSERT_EQ(frames.eviction().leading(), Expert::future);
+    Random random(3);
+    for (int number = 0; number < 500; ++number)
+        frames.use(static_cast<uint32_t>(1000 + random.below(600)));
+    EXPECT_NE(frames.eviction().leading(), Expert::future);
+}
+
+TEST(AdaptiveEvictionTest, WhatCannotLeaveComesLast) {
+    Frames frames(500, 400);
+    for (int period = 0; period < 3; ++period) hits_of_cycle(frames, 500);
+    AdaptiveEviction& eviction = frames.eviction();
+    frames.set_frames(390);  // so that there are some outsiders
+    for (uint32_t chunk = 0; chunk < 20; ++chunk) eviction.used(ChunkIndex{chunk}, 390);
+    const auto first = eviction.victim();
+    ASSERT_TRUE(first.has_value());
+    eviction.spared(*first);
+    const auto second = eviction.victim();
+    ASSERT_TRUE(second.has_value());
+    EXPECT_NE(*second, *first);
+}
+
+TEST(AdaptiveEvictionTest, AVictimIsAlwaysInAFrame) {
+    Frames frames(300, 100);
+    Random random(4);
+    for (uint32_t number = 0; number < 60'000; ++number) {
+        const uint32_t kind = number / 2000 % 3;
+        const uint32_t chunk = kind == 0   ? number % 150
+                               : kind == 1 ? static_cast<uint32_t>(random.below(300))
+                                           : static_cast<uint32_t>(random.below(1 + number % 90));
+        frames.use(chunk);
+        if (::testing::Test::HasFatalFailure()) return;
+        if (random.chance(1, 50) && !frames.held().empty() && frames.eviction().victim())
+            frames.evict();
+    }
+}
+
+TEST(AdaptiveEvictionTest, TakesLessThan64BytesForEachChunk) {
+    for (const uint32_t chunks : {10'000u, 70'000u, 1'000'000u})
+        EXPECT_LT(AdaptiveEviction::memory_bytes(chunks, chunks), uint64_t{64} * chunks);
+}
+
+TEST(ExpertContestTest, AGeneralExpertTakesOverByALeadAndNotByTurns) {
+    ExpertContest contest;
+    for (int turn = 0; turn < 1000; ++turn)
+        for (int use = 0; use < 40; ++use) contest.used({use < 20, use >= 20, false}, false, 100);
+    EXPECT_EQ(contest.leading(), Expert::recency);
+    for (int use = 0; use < 30; ++use) contest.used({false, true, false}, false, 100);
+    EXPECT_EQ(contest.leading(), Expert::frequency);
+}
+
+TEST(ExpertContestTest, ConfidenceIsBelievedUntilItLosesAsMuchAsTheFramesHold) {
+    ExpertContest contest;
+    contest.used({true, true, true}, true, 100);
+    EXPECT_EQ(contest.leading(), Expert::future);
+    for (int use = 0; use < 99; ++use) contest.used({true, true, false}, true, 100);
+    EXPECT_EQ(contest.leading(), Expert::future);
+    contest.used({true, true, false}, true, 100);
+    EXPECT_EQ(contest.leading(), Expert::recency);
+    for (int use = 0; use < 100; ++use) contest.used({false, false, true}, true, 100);
+    EXPECT_EQ(contest.leading(), Expert::future);
+    contest.used({true, true, true}, false, 100);
+    EXPECT_EQ(contest.leading(), Expert::recency);
+}
+
+}  // namespace
+}  // namespace ciuic
