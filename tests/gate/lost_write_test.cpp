@@ -25,6 +25,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <csignal>
 #include <cstdlib>
 
 namespace ciuic {
@@ -61,6 +62,7 @@ std::unique_ptr<EngineHost> make_host(Device& device, int device_fd) {
     return *std::move(host);
 }
 
+// Writers that are threads of this process.
 void evict_until_finished(EngineHost& host, const WriterResult& result) {
     for (uint64_t ticket = 0; !result.finished.load(); ++ticket) host.evict_all(ticket);
 }
@@ -156,6 +158,7 @@ TEST(LostWriteTest, EmbeddedOnTheBaseRungLosesNone) { run_embedded_on(HostRung::
 TEST(LostWriteTest, EmbeddedOnTheProtectsRungLosesNone) { run_embedded_on(HostRung::protects); }
 
 struct Meeting {  // in memory shared by the two processes
+    std::atomic<int> file{-1};
     std::atomic<int> uffd{-1};
     std::atomic<uint64_t> base{0};
     std::atomic<bool> go{false};
@@ -163,21 +166,24 @@ struct Meeting {  // in memory shared by the two processes
     WriterResult result;
 };
 
-void await(const std::atomic<bool>& flag) {
-    while (!flag.load()) sched_yield();
+UniqueFd take_descriptor(pid_t process, int fd) {
+    const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+    return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.get(), fd, 0)));
 }
 
 // The other process: maps the space, has it paged by its parent, writes, and leaves.
-[[noreturn]] void run_client(int file, bool naive, Meeting& meeting) {
+[[noreturn]] void run_client(bool naive, Meeting& meeting) {
     ::alarm(300);  // a writer that waits for ever fails the gate
     const auto serve = [&]() -> Status {
-        CIUIC_TRY(Mapping space, map_space(file, space_bytes));
+        while (meeting.file.load() < 0) sched_yield();
+        const UniqueFd file = take_descriptor(::getppid(), meeting.file.load());
+        CIUIC_TRY(Mapping space, map_space(file.get(), space_bytes));
         CIUIC_TRY(UniqueFd uffd, open_userfault(-1));
         CIUIC_TRY_STATUS(uffd_handshake(uffd.get(), shared_userfault_features()));
         CIUIC_TRY_STATUS(register_space(uffd.get(), space.data(), space_bytes, true));
         meeting.base.store(reinterpret_cast<uint64_t>(space.data()));
         meeting.uffd.store(uffd.release());
-        await(meeting.go);
+        while (!meeting.go.load()) sched_yield();
         run_writers(space.bytes(), writer_options(naive), meeting.result);
         return {};
     };
@@ -187,12 +193,40 @@ void await(const std::atomic<bool>& flag) {
     std::_Exit(served ? 0 : 1);
 }
 
-UniqueFd take_descriptor(pid_t process, int fd) {
-    const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
-    return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.get(), fd, 0)));
-}
+// Forked before there is a device, which has threads: the child of a process with threads may not
+// start any under ThreadSanitizer.
+class Client {
+public:
+    Client(bool naive, Meeting& meeting) : pid_(::fork()) {
+        if (pid_ == 0) run_client(naive, meeting);
+    }
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+    ~Client() {
+        if (!is_alive()) return;
+        ::kill(pid_, SIGKILL);
+        wait();
+    }
+
+    pid_t pid() const { return pid_; }
+    bool is_alive() { return !ended_ && !(ended_ = ::waitpid(pid_, &status_, WNOHANG) == pid_); }
+    int wait() {
+        if (!ended_) ended_ = ::waitpid(pid_, &status_, 0) == pid_;
+        return status_;
+    }
+
+private:
+    pid_t pid_;
+    bool ended_ = false;
+    int status_ = 0;
+};
 
 void run_shared(FrameKind kind, bool naive, HostRung rung = HostRung::moves) {
+    auto shared =
+        Mapping::create(sizeof(Meeting), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
+    ASSERT_TRUE(shared.has_value());
+    Meeting& meeting = *new (shared->data()) Meeting;
+    Client client(naive, meeting);
     auto device = SharedHostDevice::create({.frames = frames,
                                             .chunk_bytes = chunk_bytes,
                                             .block_bytes = block_bytes,
@@ -202,28 +236,21 @@ void run_shared(FrameKind kind, bool naive, HostRung rung = HostRung::moves) {
     if (!device) GTEST_SKIP() << device.error().what;
     const auto file = (*device)->make_space(SessionIndex{0}, chunks);
     ASSERT_TRUE(file.has_value()) << file.error().what;
-    auto shared =
-        Mapping::create(sizeof(Meeting), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
-    ASSERT_TRUE(shared.has_value());
-    Meeting& meeting = *new (shared->data()) Meeting;
 
-    const pid_t client = ::fork();
-    if (client == 0) run_client(*file, naive, meeting);
-    while (meeting.uffd.load() < 0 && !meeting.result.finished.load()) sched_yield();
-    if (meeting.refusal.load()) {
-        ::waitpid(client, nullptr, 0);
-        GTEST_SKIP() << meeting.refusal.load();
-    }
+    meeting.file.store(*file);
+    while (meeting.uffd.load() < 0 && client.is_alive()) sched_yield();
+    if (meeting.refusal.load()) GTEST_SKIP() << meeting.refusal.load();
+    ASSERT_TRUE(client.is_alive());
     const Status attached = (*device)->attach(
-        SessionIndex{0}, take_descriptor(client, meeting.uffd.load()), meeting.base.load());
+        SessionIndex{0}, take_descriptor(client.pid(), meeting.uffd.load()), meeting.base.load());
     ASSERT_TRUE(attached.has_value()) << attached.error().what;
     NaiveDevice naive_device(**device);
     Device& used = naive ? static_cast<Device&>(naive_device) : **device;
     auto host = make_host(used, (*device)->event_fd());
     meeting.go.store(true);
-    evict_until_finished(*host, meeting.result);
-    int status = 0;
-    ::waitpid(client, &status, 0);
+    for (uint64_t ticket = 0; !meeting.result.finished.load() && client.is_alive(); ++ticket)
+        host->evict_all(ticket);
+    const int status = client.wait();
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
     judge(*host, meeting.result, naive);
 }
