@@ -32,7 +32,7 @@ static void test_calloc_after_use(void) {
         stamp(fresh, 0, 8 * MIB, 2);
         free(fresh);
     }
-    REQUIRE(calloc(far_too_much, 4) == NULL && errno == ENOMEM);
+    REQUIRE(opaque(calloc(far_too_much, 4)) == NULL && errno == ENOMEM);
 }
 
 static void test_realloc(void) {
@@ -55,7 +55,7 @@ static void test_realloc(void) {
     }
     memory = opaque(reallocarray(memory, 5, MIB));
     REQUIRE(memory && is_stamped(memory, 0, 8, 7));
-    REQUIRE(reallocarray(memory, far_too_much, 16) == NULL && errno == ENOMEM);
+    REQUIRE(opaque(reallocarray(memory, far_too_much, 16)) == NULL && errno == ENOMEM);
     REQUIRE(is_stamped(memory, 0, 8, 7));
     REQUIRE(realloc(memory, 0) == NULL);
 }

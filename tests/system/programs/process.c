@@ -156,6 +156,7 @@ static void test_fork_orphan(void) {
             REQUIRE(write(ready[1], "x", 1) == 1);
             // Wrong bytes end with 1; the loop itself with a signal.
             while (is_stamped(memory, 0, size, 1)) {
+                __asm__ volatile("" ::: "memory");  // read again, each time
             }
             _exit(1);
         }
