@@ -34,6 +34,7 @@ void put_stats(Json& json, const SessionStats& stats) {
     json["pieces_written"] = stats.pieces_written;
     json["gathers"] = stats.gathers;
     json["prefetches"] = stats.prefetches;
+    json["prefetches_in_order"] = stats.prefetches_in_order;
     json["prefetches_used"] = stats.prefetches_used;
     json["prefetches_wasted"] = stats.prefetches_wasted;
     json["store_bytes_written"] = stats.store_bytes_written;

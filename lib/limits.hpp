@@ -120,6 +120,9 @@ inline constexpr uint32_t victims_followed = 128;
 // now and then are shorter, and chance finds a chunk among so many rarely.
 inline constexpr uint32_t sequence_cursors = 4;
 inline constexpr uint32_t sequence_window = 16;
+// How far along an order chunks are looked for that are not here: more would not be in time to
+// matter, and what is known of the order is less sure.
+inline constexpr uint32_t order_reach = 64;
 // How deep the newest arrivals are looked through for one that may go: past those spared, what is
 // on its way out, and what was prefetched by all streams and a large request.
 inline constexpr uint32_t arrivals_looked_at = 256;

@@ -132,6 +132,7 @@ void ProgramSession::fill(ciuic_statistics& out) {
     out.pieces_written = get(in.pieces_written);
     out.gathers = get(in.gathers);
     out.waits_expired = get(in.waits_expired);
+    out.prefetches_in_order = get(in.prefetches_in_order);
     count_states(out);
 }
 

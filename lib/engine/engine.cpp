@@ -76,8 +76,16 @@ Result<SessionIndex> Engine::open_session(const SessionOptions& options) {
                               ? std::clamp(options.frames_max, limits::frames_min, frames())
                               : frames();
     // Running further ahead than the newest arrivals that eviction spares would be for nothing.
-    session->streams =
-        StreamPrefetch(std::clamp(options_.prefetch_chunks_max, 1u, session->frames_max / 4));
+    const uint32_t depth_max =
+        std::clamp(options_.prefetch_chunks_max, 1u, session->frames_max / 4);
+    session->streams = StreamPrefetch(depth_max);
+    const auto chunks = static_cast<uint32_t>(options.records.size());
+    auto order_memory =
+        Mapping::create(chunks * OrderPrefetch::bytes_per_chunk, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+    if (!order_memory) return order_memory.error();
+    session->order_memory = std::move(*order_memory);
+    session->order.emplace(session->order_memory.bytes(), chunks, depth_max);
     session->frames_guaranteed = std::min(options.frames_guaranteed, session->frames_max);
     session->disk.weight = options.weight;
     guaranteed_ += session->frames_guaranteed;

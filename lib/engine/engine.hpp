@@ -141,6 +141,7 @@ private:
     bool refuse(ChunkRef chunk);
 
     // sharing.cpp: whose turn it is, and whose frames may be taken
+    bool has_work(const Session& session) const;
     bool start_page_ins();
     bool start_page_in_of(SessionIndex index);
     std::optional<SessionIndex> next_in_turn();
@@ -264,13 +265,17 @@ private:
     // planning.cpp
     bool plan_evictions();
     uint32_t evict_some(std::optional<SessionIndex> only, uint32_t wanted);
+    bool is_expected(ChunkRef chunk);
     bool evict_by_rule(FrameIndex cold);
     std::optional<FrameIndex> find_newest(SessionIndex index);
     bool evict_followed(FrameIndex frame, EvictionRule by);
     bool start_prefetch_of(SessionIndex index);
     bool has_room_for_zeros() const;
     bool has_prefetch_room(const Session& session) const;
-    void touch_stream(ChunkRef chunk);
+    void note_touch(ChunkRef chunk);
+    bool keeps_to_order(const Session& session) const;
+    std::optional<ChunkIndex> next_ahead(const Session& session) const;
+    void pass_ahead(Session& session, bool brought);
 
     // requests.cpp
     bool advance_requests();

@@ -89,7 +89,7 @@ void Engine::on_missing(ChunkRef chunk, uint32_t block, bool is_write) {
     case ChunkState::empty:
     case ChunkState::stored:
         want(chunk, block, is_write, Cause::fault);
-        touch_stream(chunk);
+        note_touch(chunk);
         break;
     case ChunkState::ready:
     case ChunkState::zeroed:
@@ -150,7 +150,7 @@ void Engine::touch_moving(ChunkRef chunk, bool is_write) {
     } else if (!move.demanded) {
         move.demanded = true;
         if (move.kind == MoveKind::fetch) ++session_at(chunk.session).stats.prefetches_used;
-        touch_stream(chunk);
+        note_touch(chunk);
     }
 }
 

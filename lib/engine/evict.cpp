@@ -33,6 +33,7 @@ void Engine::drop_untouched(ChunkRef chunk) {
     apply(chunk, ChunkEvent::drop);
     release_frame(chunk);
     session.streams.wasted(chunk.chunk);
+    session.order->wasted(chunk.chunk);
 }
 
 bool Engine::start_evict_resident(ChunkRef chunk, Cause cause) {

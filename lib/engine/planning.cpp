@@ -34,13 +34,23 @@ uint32_t Engine::evict_some(std::optional<SessionIndex> only, uint32_t wanted) {
             const Frame& cold = frames_[victims[index]];
             if (!cold.movable || (!only && is_sheltered(session_at(cold.owner.session)))) continue;
             if (!may_work()) return started;
-            if (evict_by_rule(victims[index])) ++started;
+            if (is_expected(cold.owner))
+                eviction_.entered(victims[index], Entry::ahead);  // its turn is still to come
+            else if (evict_by_rule(victims[index]))
+                ++started;
         }
         if (count == 0) return started;
     }
     // What was proposed is pinned, most of it: others are proposed in a moment.
     if (started == 0) retry_wanted_ = true;
     return started;
+}
+
+// It was brought because its turn in the order is next, and the program has not come to it yet.
+bool Engine::is_expected(ChunkRef chunk) {
+    const Session& session = session_at(chunk.session);
+    return is_untouched(record(chunk).state) && keeps_to_order(session) &&
+           session.order->expects(chunk.chunk);
 }
 
 // Recency says whose frame is next; which of that session's it is, its own trial does.
@@ -105,10 +115,11 @@ bool Engine::plan_evictions() {
     return started > 0;
 }
 
-void Engine::touch_stream(ChunkRef chunk) {
+void Engine::note_touch(ChunkRef chunk) {
     Session& session = session_at(chunk.session);
+    session.order->touched(chunk.chunk);
     const PrefetchProposal proposal = session.streams.touched(chunk.chunk, session.end_chunk);
-    if (options_.prefetch_chunks_max == 0 || proposal.count == 0) return;
+    if (proposal.count == 0) return;
     // What was proposed before and could not start yet comes before what goes on from there.
     PrefetchProposal& ahead = session.ahead;
     const int64_t behind = static_cast<int64_t>(ahead.first.value) +
@@ -117,6 +128,30 @@ void Engine::touch_stream(ChunkRef chunk) {
         ahead.count += proposal.count;
     else
         ahead = proposal;
+}
+
+// An order that is known by heart tells more than neighbours do. A program that wants single blocks
+// is not helped by whole chunks in whatever order.
+bool Engine::keeps_to_order(const Session& session) const {
+    const bool takes_blocks = has_sparse_ || pieces_.pieces() > 0;
+    return session.order->is_leading() && !(takes_blocks && session.lone.is_lone());
+}
+
+// The chunk that is expected next and was not asked for yet.
+std::optional<ChunkIndex> Engine::next_ahead(const Session& session) const {
+    if (options_.prefetch_chunks_max == 0 || session.closing) return std::nullopt;
+    if (keeps_to_order(session)) return session.order->proposal();
+    if (session.ahead.count == 0) return std::nullopt;
+    return session.ahead.first;
+}
+
+// It is on its way now, or need not be.
+void Engine::pass_ahead(Session& session, bool brought) {
+    if (keeps_to_order(session)) return session.order->pass(brought);
+    PrefetchProposal& ahead = session.ahead;
+    ahead.first =
+        ChunkIndex{static_cast<uint32_t>(static_cast<int64_t>(ahead.first.value) + ahead.step)};
+    --ahead.count;
 }
 
 bool Engine::has_prefetch_room(const Session& session) const {
@@ -128,23 +163,25 @@ bool Engine::has_prefetch_room(const Session& session) const {
 // Zeros save little beside an eviction: they come ahead only into frames that nobody needs.
 bool Engine::has_room_for_zeros() const { return frames_.free() > options_.free_frames; }
 
-// The next chunk of its stream that is not here; zeros for one that has no bytes yet.
+// The next chunk of its order or stream that is not here; zeros for one that has no bytes yet.
 bool Engine::start_prefetch_of(SessionIndex index) {
     Session& session = session_at(index);
-    PrefetchProposal& ahead = session.ahead;
-    while (ahead.count > 0 && has_prefetch_room(session)) {
-        const ChunkRef chunk{index, ahead.first};
+    while (has_prefetch_room(session)) {
+        const auto next = next_ahead(session);
+        if (!next) return false;
+        const ChunkRef chunk{index, *next};
         const bool is_empty = record(chunk).state == ChunkState::empty;
         const bool is_coming = is_empty ? has_room_for_zeros() : is_fetchable(record(chunk).state);
         const bool is_here = !is_coming || (record(chunk).flags & ChunkFlags::wanted);
         if (!is_here &&
             !(is_empty ? start_fill(chunk, Cause::prefetch) : start_fetch(chunk, Cause::prefetch)))
             return false;
-        ahead.first =
-            ChunkIndex{static_cast<uint32_t>(static_cast<int64_t>(ahead.first.value) + ahead.step)};
-        --ahead.count;
+        const bool in_order = keeps_to_order(session);
+        pass_ahead(session, !is_here);
         if (is_here) continue;
-        if (!is_empty) ++session.stats.prefetches;
+        if (is_empty) return true;
+        ++session.stats.prefetches;
+        if (in_order) ++session.stats.prefetches_in_order;
         return true;
     }
     return false;

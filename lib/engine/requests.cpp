@@ -163,7 +163,7 @@ void Engine::acquire_chunk(ChunkRef chunk) {
     case ChunkState::sparse:
         if (facts.flags & ChunkFlags::wanted) return;
         want(chunk, 0, false, Cause::acquire);
-        touch_stream(chunk);
+        note_touch(chunk);
         break;
     case ChunkState::ready:
     case ChunkState::zeroed:

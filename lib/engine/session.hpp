@@ -3,6 +3,7 @@
 // What the engine keeps about one session.
 #pragma once
 
+#include "base/mapping.hpp"
 #include "engine/ports.hpp"
 #include "engine/stats.hpp"
 #include "policy/arrival_order.hpp"
@@ -10,10 +11,12 @@
 #include "policy/fair_queue.hpp"
 #include "policy/lone_touches.hpp"
 #include "policy/newest_window.hpp"
+#include "policy/order_prefetch.hpp"
 #include "policy/stream_prefetch.hpp"
 #include "residency/chunk_table.hpp"
 
 #include <array>
+#include <optional>
 
 namespace ciuic {
 
@@ -59,11 +62,13 @@ struct Session {
     bool closing = false;
     uint32_t closing_cursor = 0;
     StreamPrefetch streams;
+    PrefetchProposal ahead;  // of the streams, what is still to be prefetched
+    Mapping order_memory;
+    std::optional<OrderPrefetch> order;  // none only while the session is being made
     LoneTouches lone;
     ArrivalList arrivals;  // of the chunks in its frames
     NewestWindow newest;
     EvictionTrial trial;
-    PrefetchProposal ahead;  // what is still to be prefetched
     std::array<Waiter, limits::waiters_per_session_max> waiters{};
     SessionStats stats;
 };

@@ -11,13 +11,9 @@
 
 namespace ciuic {
 
-namespace {
-
-bool has_work(const Session& session) {
-    return session.wanted > 0 || session.ahead.count > 0 || session.prefetching > 0;
+bool Engine::has_work(const Session& session) const {
+    return session.wanted > 0 || next_ahead(session) || session.prefetching > 0;
 }
-
-}  // namespace
 
 bool Engine::start_page_ins() {
     count_contenders();
@@ -71,7 +67,7 @@ std::optional<SessionIndex> Engine::next_in_turn() {
 bool Engine::start_page_in_of(SessionIndex index) {
     const Session& session = session_at(index);
     if (session.wanted > 0 && start_wanted_of(index)) return true;
-    if (session.ahead.count > 0 && start_prefetch_of(index)) return true;
+    if (start_prefetch_of(index)) return true;
     return session.prefetching > 0 && start_requested_prefetch(index);
 }
 

@@ -13,6 +13,7 @@ void SessionStats::add(const SessionStats& other) {
     evictions_clean += other.evictions_clean;
     recalls += other.recalls;
     prefetches += other.prefetches;
+    prefetches_in_order += other.prefetches_in_order;
     prefetches_used += other.prefetches_used;
     pieces_in += other.pieces_in;
     pieces_out += other.pieces_out;

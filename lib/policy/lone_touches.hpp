@@ -33,6 +33,9 @@ public:
         return true;
     }
 
+    // Most chunks are wanted as one block.
+    bool is_lone() const { return score_ > 0; }
+
     // The chunk comes in as one block.
     void began(ChunkIndex chunk) { began_ = chunk.value; }
 

@@ -28,6 +28,7 @@ template <typename Stats> void put_statistics(wire::Statistics& page, const Stat
     put(page.pieces_written, stats.pieces_written);
     put(page.gathers, stats.gathers);
     put(page.prefetches, stats.prefetches);
+    put(page.prefetches_in_order, stats.prefetches_in_order);
     put(page.prefetches_used, stats.prefetches_used);
     put(page.prefetches_wasted, stats.prefetches_wasted);
     put(page.store_bytes_written, stats.store_bytes_written);

@@ -184,6 +184,7 @@ struct Statistics {
     std::atomic<uint64_t> pieces_written;
     std::atomic<uint64_t> gathers;
     std::atomic<uint64_t> prefetches;
+    std::atomic<uint64_t> prefetches_in_order;
     std::atomic<uint64_t> prefetches_used;
     std::atomic<uint64_t> prefetches_wasted;
     std::atomic<uint64_t> store_bytes_written;
@@ -199,7 +200,7 @@ struct Statistics {
     std::atomic<uint64_t> frames;
     std::atomic<uint64_t> frames_peak;
 };
-static_assert(sizeof(Statistics) == 31 * 8 && sizeof(Statistics) <= page_bytes);
+static_assert(sizeof(Statistics) == 32 * 8 && sizeof(Statistics) <= page_bytes);
 
 struct EngineLayout {
     static constexpr uint64_t statistics_offset = page_bytes;

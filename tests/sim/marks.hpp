@@ -30,8 +30,9 @@ enum class Mark : uint8_t {
     index_reused,  // a new session got a dead one's number
     prefetch_used,
     prefetch_wasted,
-    part_shown,    // a block was shown before its chunk
-    read_in_part,  // ... and read by the program meanwhile
+    prefetch_in_order,  // the order had been learned
+    part_shown,         // a block was shown before its chunk
+    read_in_part,       // ... and read by the program meanwhile
     write_fault,
     stray_touch,
     pinned_stays,      // an eviction met a pin
@@ -64,7 +65,7 @@ enum class Mark : uint8_t {
     back_to_recency,  // ... and later that it should not
     given_up_zeroed,  // a chunk that was filled ahead and not touched yet
 };
-inline constexpr size_t marks = 53;
+inline constexpr size_t marks = 54;
 static_assert(marks <= 64);
 const char* mark_text(Mark mark);
 

@@ -42,6 +42,7 @@ const char* mark_text(Mark mark) {
                                                           "index_reused",
                                                           "prefetch_used",
                                                           "prefetch_wasted",
+                                                          "prefetch_in_order",
                                                           "part_shown",
                                                           "read_in_part",
                                                           "write_fault",

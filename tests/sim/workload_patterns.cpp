@@ -13,6 +13,7 @@ namespace {
 
 enum class Pattern : uint8_t {
     cyclic,  // 0 1 2 .. n-1 0 1 2 ..
+    order,   // some other order of no neighbours, over and over
     zigzag,  // up, then down
     up,      // one stream upwards, with strides that skip now and then
     down,
@@ -20,7 +21,7 @@ enum class Pattern : uint8_t {
     ping_pong,  // bursts and rests: two of these together exceed the frames in turns
     frames,     // as many chunks as there are frames, and one more
 };
-constexpr uint64_t patterns = 7;
+constexpr uint64_t patterns = 8;
 
 class Patterns final : public Workload {
 public:
@@ -95,6 +96,7 @@ private:
                 return static_cast<uint32_t>(random_.below(std::min(4u, facts.chunks)));
             facts.at = (now + 1) % facts.chunks;
             return now;
+        case Pattern::order: facts.at = (now + 7) % facts.chunks; return now;
         case Pattern::cyclic:
         case Pattern::ping_pong:
         case Pattern::frames: facts.at = (now + 1) % facts.chunks; return now;

@@ -166,6 +166,7 @@ typedef struct ciuic_statistics {
     uint64_t pieces_written;       /* of the gone, changed: written to the store */
     uint64_t gathers;              /* fetches that put a chunk together with such blocks */
     uint64_t waits_expired;        /* touches that got no device memory in time: SIGBUS */
+    uint64_t prefetches_in_order;  /* prefetches in an order that the program repeats */
 } ciuic_statistics;
 
 /*

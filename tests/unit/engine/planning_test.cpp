@@ -38,6 +38,26 @@ protected:
     RoomyTest() : EngineRig(true, 0, {}, 24) {}
 };
 
+TEST_F(RoomyTest, AnOrderThatIsRepeatedIsFetchedAheadOfItsTouches) {
+    constexpr uint32_t periods = 20;
+    promise(0, chunks);
+    for (uint32_t chunk = 0; chunk < chunks; ++chunk) put(chunk, static_cast<uint8_t>(chunk));
+    SessionStats learned;
+    for (uint32_t touch = 0; touch < periods * chunks; ++touch) {
+        if (touch == periods / 2 * chunks) learned = stats();
+        const uint32_t chunk = touch * 13 % chunks;  // all of them; neighbours are far apart
+        device.touch(chunk);
+        settle();
+        ASSERT_EQ(state(chunk), ChunkState::resident);
+        ASSERT_TRUE(all_bytes_are(chunk, static_cast<uint8_t>(chunk)));
+    }
+    // Twelve of 32 chunks have no frame; four frames are kept free.
+    const uint64_t in_order = stats().prefetches_in_order - learned.prefetches_in_order;
+    EXPECT_GE(in_order, 12u * periods / 2);
+    EXPECT_LE(stats().prefetches - learned.prefetches, in_order * 21 / 20);
+    EXPECT_LE(stats().prefetches_wasted - learned.prefetches_wasted, in_order / 20);
+}
+
 TEST_F(RoomyTest, FirstTouchesInOrderAreFilledAhead) {
     promise(0, 8);
     device.touch(0, true);
