@@ -60,6 +60,8 @@ inline constexpr uint64_t bounce_bytes = 2 * MiB;
 // between a few lone places each keep theirs.
 inline constexpr uint64_t pieces_budget_divisor = 16;
 inline constexpr uint32_t pieces_min = 32;
+// Memory that only single blocks can use is lost to everything else.
+inline constexpr uint64_t pieces_bytes_max = 32 * MiB;
 
 // Moves in flight: more than the I/O depth, because a move also waits for workers.
 inline constexpr uint32_t moves_max = 64;
@@ -109,6 +111,9 @@ inline constexpr uint32_t work_per_turn = closes_per_turn * cost_of_close;
 inline constexpr uint32_t looks_per_turn = 4096;
 inline constexpr uint32_t looks_min = 64;
 
+// Frames that are kept free by default: as many as evictions that are started at once. More would be
+// memory that holds nothing.
+inline constexpr uint32_t free_frames_max = 16;
 inline constexpr uint32_t prefetch_chunks_max = 8;  // per stream; 4 in flight fill the disk
 inline constexpr uint32_t streams_per_session = 4;
 inline constexpr uint32_t evictions_per_plan_max = 16;

@@ -10,6 +10,7 @@
 // A line on standard input is a pass, a JSON line on standard output is what came of it:
 //   sequential read|write       every page in order
 //   chunk read|write            every page, chunk by chunk, chunks in random order
+//   order read|write            the same, in the same order each time
 //   touch read|write [COUNT]    pages at random
 //   acquire read|write          every chunk in random order, acquired as a whole, then its pages
 //   stream                      ten times a = b + 3 c over three arrays; takes the pages' place
@@ -101,6 +102,7 @@ public:
 private:
     void sequential(const Command& command, Figures& figures);
     void chunk(const Command& command, Figures& figures);
+    void order(const Command& command, Figures& figures);
     void touch(const Command& command, Figures& figures);
     void acquire(const Command& command, Figures& figures);
     void stream(Figures& figures);
@@ -115,6 +117,7 @@ private:
     MemoryBacking memory_;
     PageSet pages_;
     ciuic::Random random_;
+    std::vector<uint64_t> order_;
     bool filled_ = false;
 };
 
@@ -154,6 +157,11 @@ void Bench::sequential(const Command& command, Figures& figures) {
 
 void Bench::chunk(const Command& command, Figures& figures) {
     for (const uint64_t chunk : shuffled_chunks()) visit_timed(chunk, command.write, figures);
+}
+
+void Bench::order(const Command& command, Figures& figures) {
+    if (order_.empty()) order_ = shuffled_chunks();
+    for (const uint64_t chunk : order_) visit_timed(chunk, command.write, figures);
 }
 
 void Bench::touch(const Command& command, Figures& figures) {
@@ -227,6 +235,7 @@ Json differences(const ciuic_statistics& before, const ciuic_statistics& after) 
     put("evictions_clean", &ciuic_statistics::evictions_clean);
     put("recalls", &ciuic_statistics::recalls);
     put("prefetches", &ciuic_statistics::prefetches);
+    put("prefetches_in_order", &ciuic_statistics::prefetches_in_order);
     put("prefetches_used", &ciuic_statistics::prefetches_used);
     put("prefetches_wasted", &ciuic_statistics::prefetches_wasted);
     put("pieces_in", &ciuic_statistics::pieces_in);
@@ -256,6 +265,8 @@ Json Bench::run(const Command& command) {
         sequential(command, figures);
     else if (command.pattern == "chunk")
         chunk(command, figures);
+    else if (command.pattern == "order")
+        order(command, figures);
     else if (command.pattern == "touch")
         touch(command, figures);
     else if (command.pattern == "acquire")

@@ -11,7 +11,8 @@ namespace ciuic {
 namespace {
 
 EngineOptions with_defaults(EngineOptions options, uint32_t frames, uint32_t blocks) {
-    if (options.free_frames == 0) options.free_frames = std::clamp(frames / 16, 4u, frames / 2);
+    if (options.free_frames == 0)
+        options.free_frames = std::clamp(frames / 16, 4u, limits::free_frames_max);
     if (options.pieces_per_chunk_max == 0)
         options.pieces_per_chunk_max = std::clamp(blocks / 4, 1u, limits::pieces_per_chunk_max);
     return options;
