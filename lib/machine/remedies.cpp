@@ -8,13 +8,17 @@ namespace {
 
 double tokens_to_hide(const ModelShape& model, const Load& load, const Bounds& bounds,
                       const Card& card, const Host& host, double wanted_fraction) {
-    if (load.kind != WorkKind::decode && load.kind != WorkKind::prefill) return 0;
+    if (load.kind == WorkKind::denoise) return 0;
+    const bool is_training = load.kind == WorkKind::training;
     // Many tokens touch every expert; their keys and values are as they are.
     const uint64_t kv_cold = load.kv_bytes - std::min(load.kv_bytes, bounds.placement.room_bytes);
-    const double cold_bytes = static_cast<double>(bounds.placement.cold_bytes - kv_cold);
+    const double cold_bytes =
+        is_training ? std::max(bounds.placement.to_device_bytes, bounds.placement.to_host_bytes)
+                    : static_cast<double>(bounds.placement.cold_bytes - kv_cold);
     const double stream_s = cold_bytes / (card.to_device_bytes_per_s * slot_share(card, host));
-    return wanted_fraction * stream_s * card.reached_flop_per_s() /
-           (2.0 * static_cast<double>(active_parameters(model)));
+    const double token_flop =
+        (is_training ? 8.0 : 2.0) * static_cast<double>(active_parameters(model));
+    return wanted_fraction * stream_s * card.reached_flop_per_s() / token_flop;
 }
 
 double bits_that_fit(const ModelShape& model, const Load& load, const Card& card,

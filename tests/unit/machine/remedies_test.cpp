@@ -77,6 +77,13 @@ TEST(Remedies, RecommendsWhatHelps) {
     EXPECT_EQ(help.budget_bytes, 0u);
     EXPECT_FALSE(help.batch_more);
 
+    // 18 bytes for each parameter less three times 4.5 GB of room are 108 GB over the link; at
+    // 99 TFLOP/s and 8 x 6.74 GFLOP for each token, 90 % with 0.9 x 108 / 25 x 99e12 / 53.9e9.
+    help = remedies(llama_7b(), {WorkKind::training, 1, 2048}, rtx_4090(), host, 6 * gb, 0.9);
+    EXPECT_TRUE(help.batch_more);
+    EXPECT_NEAR(help.tokens_per_pass, 7150, 20);
+    EXPECT_FALSE(help.quantise);
+
     help = remedies(llama_7b(), decode_one, rtx_4090(), host, gb / 2, 0.9);
     EXPECT_TRUE(help.do_not);
     EXPECT_EQ(help.tokens_per_pass, 0);
