@@ -14,6 +14,11 @@ std::string at_line(const std::string& path, const toml::node& node) {
     return path + ":" + std::to_string(node.source().begin.line) + ": ";
 }
 
+std::string about(const std::string& path, const toml::node& node, const std::string& section,
+                  std::string_view key) {
+    return at_line(path, node) + section + std::string(key) + ": ";
+}
+
 // Keys and the parser's words hold anything that the file holds; a complaint is one line.
 std::string one_line(std::string complaint) {
     for (char& letter : complaint)
@@ -94,17 +99,16 @@ std::string check_source(const std::string& path, const std::string& name,
 
 std::string read_named(const std::string& path, const toml::table& section,
                        const NamedNumbers& named) {
+    const std::string lead = "[" + std::string(named.section) + "] ";
     for (const auto& [key, node] : section) {
         if (key == "source" || key == "assumed" || key == "reason") continue;
         double number = 0;
         const std::string complaint = check_number(node, named.least, named.most, number);
-        if (!complaint.empty())
-            return at_line(path, node) + "[" + named.section + "] " + std::string(key.str()) +
-                   ": " + complaint;
+        if (!complaint.empty()) return about(path, node, lead, key.str()) + complaint;
         (*named.values)[std::string(key.str())] = number;
     }
     if (named.values->count("other") == 0)
-        return at_line(path, section) + "[" + named.section + "] other is missing";
+        return at_line(path, section) + lead + "other is missing";
     return {};
 }
 
@@ -114,6 +118,7 @@ std::string read_section(const std::string& path, const std::string& name,
         return complaint;
     if (description.named.section && name == description.named.section)
         return read_named(path, section, description.named);
+    const std::string lead = "[" + name + "] ";
     for (const auto& [key, node] : section) {
         if (key == "source" || key == "assumed" || key == "reason") continue;
         const auto field = std::find_if(
@@ -122,13 +127,11 @@ std::string read_section(const std::string& path, const std::string& name,
         const std::string complaint = field == description.fields.end()
                                           ? "unknown; known here: " + keys_of(description, name)
                                           : take(*field, node);
-        if (!complaint.empty())
-            return at_line(path, node) + "[" + name + "] " + std::string(key.str()) + ": " +
-                   complaint;
+        if (!complaint.empty()) return about(path, node, lead, key.str()) + complaint;
     }
     for (const Field& field : description.fields)
         if (name == field.section && !section.contains(field.key))
-            return at_line(path, section) + "[" + name + "] " + field.key + " is missing";
+            return at_line(path, section) + lead + field.key + " is missing";
     return {};
 }
 

@@ -130,6 +130,26 @@ TEST(Files, MissingSections) {
     EXPECT_EQ(text_of("data/models/llama-7b.toml").find("[experts]"), std::string::npos);
 }
 
+// Goal: no file breaks the reader. Method: a card cut off at every byte, and with every byte
+// changed: it is read, or the complaint is one line with a place.
+TEST(Files, DamagedFilesGetOneLine) {
+    const std::string good = text_of("data/cards/a100-40g.toml");
+    const auto look_at = [](const std::string& text) {
+        CardFile card;
+        const std::string complaint = read_card("f", text, card);
+        EXPECT_TRUE(complaint.empty() || complaint.rfind("f:", 0) == 0) << complaint;
+        EXPECT_EQ(complaint.find('\n'), std::string::npos);
+        return complaint.empty();
+    };
+    for (size_t length = 0; length < good.size(); ++length) {
+        SCOPED_TRACE(length);
+        EXPECT_TRUE(!look_at(good.substr(0, length)) || length + 1 == good.size());
+        std::string bad = good;
+        bad[length] = static_cast<char>(bad[length] ^ 0x15);
+        look_at(bad);
+    }
+}
+
 // Goal: numbers arrive in the units that their names say. Method: one of each kind.
 TEST(Files, NumbersArriveInTheirUnits) {
     CardFile card;
