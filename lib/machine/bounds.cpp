@@ -41,13 +41,20 @@ double link_seconds(const Traffic& traffic, const Card& card, const Host& host) 
                     traffic.out_bytes / (card.to_host_bytes_per_s * share));
 }
 
-// What of it the disk has to bring and take.
-double disk_seconds(const Traffic& traffic, const Placement& placement, const Host& host) {
+// What the disk has to bring and take in each pass.
+double disk_seconds(const Load& load, const Placement& placement, const Host& host) {
     if (placement.cold_bytes <= host.room_bytes()) return 0;
+    if (load.kind == WorkKind::training) {
+        // What outlives a step; gradients and checkpoints have memory to themselves in their turn.
+        const uint64_t kept = load.weight_bytes + load.expert_bytes + load.optimizer_bytes;
+        const uint64_t room = placement.resident_bytes + host.room_bytes();
+        const double bytes = static_cast<double>(kept > room ? kept - room : 0);
+        return std::max(bytes / host.disk_read_bytes_per_s, bytes / host.disk_write_bytes_per_s);
+    }
     const double share =
         1.0 - static_cast<double>(host.room_bytes()) / static_cast<double>(placement.cold_bytes);
-    return std::max(traffic.in_bytes * share / host.disk_read_bytes_per_s,
-                    traffic.out_bytes * share / host.disk_write_bytes_per_s);
+    return std::max(placement.to_device_bytes * share / host.disk_read_bytes_per_s,
+                    placement.to_host_bytes * share / host.disk_write_bytes_per_s);
 }
 
 // Layers take turns.
@@ -96,21 +103,18 @@ Bounds bounds_of(const Load& load, const Card& card, const Host& host, uint64_t 
     const Traffic traffic = {placement.to_device_bytes, placement.to_host_bytes};
     const double stream_s = std::max(bounds.native_s, link_seconds(traffic, card, host));
     double compute_s = 0;
-    Traffic disk = traffic;
     if (load.kind == WorkKind::training) {
         Load without_state = load;
         without_state.optimizer_bytes = 0;
         compute_s = shared_training_s(load, card, host, place(without_state, card, budget_bytes));
-        disk.in_bytes = disk.out_bytes = static_cast<double>(load.optimizer_bytes);
     } else {
         compute_s = shared_inference_s(load, placement, card, host);
     }
     bounds.stream = bound_of(stream_s, bounds.native_s);
     bounds.compute = bound_of(compute_s, bounds.native_s);
-    bounds.stream_here =
-        bound_of(std::max(stream_s, disk_seconds(traffic, placement, host)), bounds.native_s);
-    bounds.compute_here =
-        bound_of(std::max(compute_s, disk_seconds(disk, placement, host)), bounds.native_s);
+    const double disk_s = disk_seconds(load, placement, host);
+    bounds.stream_here = bound_of(std::max(stream_s, disk_s), bounds.native_s);
+    bounds.compute_here = bound_of(std::max(compute_s, disk_s), bounds.native_s);
     return bounds;
 }
 

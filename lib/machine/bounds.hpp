@@ -12,7 +12,8 @@
 //             but for the order of summation. In training the processor runs the optimizer beside
 //             the card (Ren et al., ZeRO-Offload): weights come in, gradients go out.
 //   here      the same where this host's memory does not hold what is off the card: memory keeps
-//             a fixed part of it, the disk brings the rest in each pass
+//             a fixed part of it, the disk brings the rest in each pass; in training, brings and
+//             takes the weights and optimizer state that neither the card nor memory has room for
 //
 // fraction = native / bound. (The same model as in the Ciuic research notes, "Peers: model, weight
 // and KV offload", section 2.1.)

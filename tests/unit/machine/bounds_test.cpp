@@ -147,6 +147,21 @@ TEST(Bounds, ATrainingStep) {
     EXPECT_NEAR(bounds.compute.seconds, std::max(4.64, 28 * 6.738e9 / 70e9), 0.02);
 }
 
+// Goal: what training keeps from step to step goes through the disk where nothing else has room.
+// Method: a host with room for 50 GB; weights and optimizer state are 14 bytes for each parameter.
+TEST(Bounds, TrainingFromTheDisk) {
+    const Load load = load_of(llama_7b(), {WorkKind::training, 4, 2048});
+    Host host = roomy_host();
+    host.memory_bytes = host.reserved_bytes + 50 * gb;
+    const Bounds bounds = bounds_of(load, rtx_4090(), host, 6 * gb);
+    const double bytes = 14 * 6.738e9 - 50e9 - static_cast<double>(bounds.placement.resident_bytes);
+    EXPECT_FALSE(bounds.memory_holds);
+    EXPECT_NEAR(bounds.stream_here.seconds, bytes / 1e9, 0.05);  // writing, at 1 GB/s
+    EXPECT_EQ(bounds.compute_here.seconds, bounds.stream_here.seconds);
+    host.memory_bytes = host.reserved_bytes + 100 * gb;  // gradients do not fit beside it
+    EXPECT_EQ(bounds_of(load, rtx_4090(), host, 6 * gb).stream_here.fraction, 1.0);
+}
+
 // Goal: nothing off the card costs nothing, and what cannot run has no fraction.
 TEST(Bounds, AtTheEnds) {
     const Load load = load_of(llama_7b(), {WorkKind::decode, 1, 2048});
