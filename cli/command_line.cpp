@@ -46,6 +46,21 @@ void add_doctor_options(CLI::App& doctor, DoctorOptions& options) {
                       "judge for this much memory, e.g. 6GiB (an eighth of the machine's)");
 }
 
+void add_plan_options(CLI::App& plan, PlanOptions& options) {
+    plan.add_option("--model", options.model, "a name from --list, or a file like ./mine.toml");
+    plan.add_option("--budget", options.budget, "memory of the card to use, e.g. 6GiB");
+    plan.add_option("--card", options.card, "a name from --list, or a file");
+    plan.add_option("--host", options.host, "the machine around it (the card's usual one)");
+    plan.add_option("--work", options.work, "decode, prefill, training or denoise (decode)");
+    plan.add_option("--batch", options.batch, "sequences or pictures at once (1)");
+    plan.add_option("--context", options.context, "tokens of each sequence (2048)");
+    plan.add_option("--wanted", options.wanted_percent, "percent of native to aim at (90)");
+    plan.add_flag("--json", options.json, "for programs: schema ciuic-plan-1");
+    plan.add_flag("--list", options.list, "the models, cards and hosts that are known");
+    plan.add_flag("--founding", options.founding,
+                  "the project's founding rows as tables, for --card or all cards");
+}
+
 }  // namespace
 
 std::optional<int> read_command_line(int argc, char** argv, CommandLine& command_line) {
@@ -58,12 +73,16 @@ std::optional<int> read_command_line(int argc, char** argv, CommandLine& command
     CLI::App* doctor = app.add_subcommand(
         "doctor", "what of this machine is right for Ciuic, and the commands for what is not");
     add_doctor_options(*doctor, command_line.doctor);
+    CLI::App* plan = app.add_subcommand(
+        "plan", "what a model larger than the memory can reach on a card, and what would help");
+    add_plan_options(*plan, command_line.plan);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : exit_refused;
     }
     command_line.is_doctor = doctor->parsed();
+    command_line.is_plan = plan->parsed();
     return {};
 }
 

@@ -3,11 +3,12 @@
 // What the command line asks for. The library that reads it is named in command_line.cpp alone: it
 // is what compiling this program costs.
 //
-// Not here: what the options mean together (run_options, doctor_command).
+// Not here: what the options mean together (run_options, doctor_command, plan_command).
 // Threads: start-up only.
 #pragma once
 
 #include "cli/doctor_command.hpp"
+#include "cli/plan_command.hpp"
 #include "cli/run_options.hpp"
 
 #include <optional>
@@ -15,9 +16,11 @@
 namespace ciuic::cli {
 
 struct CommandLine {
-    bool is_doctor = false;  // else it is run
+    bool is_doctor = false;
+    bool is_plan = false;  // neither: it is run
     RunOptions run;
     DoctorOptions doctor;
+    PlanOptions plan;
 };
 
 // The exit status, if there is nothing left to do: help was asked for, or something is wrong.

@@ -21,7 +21,7 @@ UNTESTED_FILE = "tools/tidy/untested.txt"
 
 CPP = {".cpp", ".hpp", ".h", ".c", ".cc", ".cu"}
 HEADERS = {".hpp", ".h"}
-PURE = ("lib/residency/", "lib/policy/")
+PURE = ("lib/residency/", "lib/policy/", "lib/machine/")
 PURE_BANNED_INCLUDES = {
     "mutex", "shared_mutex", "condition_variable", "thread", "future", "atomic", "chrono", "ctime",
     "random", "memory", "vector", "string", "map", "set", "unordered_map", "unordered_set", "deque",
