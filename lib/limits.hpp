@@ -140,6 +140,17 @@ inline constexpr Nanos fence_deadline{60'000'000'000};     // I/O of a dead inca
 inline constexpr Nanos request_deadline{120'000'000'000};  // a client's request, by the client
 static_assert(request_deadline > frame_deadline && frame_deadline > io_deadline);
 
+// Traces: what a file may hold, so that a reader's memory and time are bounded before it is opened.
+// 2^26 chunks are 128 TiB at 2 MiB, or 256 GiB at a disk's 4 KiB; 2^28 uses, each chunk of a run
+// counted, take 1 GiB where they are all looked at.
+inline constexpr uint64_t trace_chunk_bytes_min = 512;  // a disk's sector
+inline constexpr uint32_t trace_regions_max = regions_per_session_max;
+inline constexpr uint32_t trace_chunks_max = 1u << 26;
+inline constexpr uint32_t trace_uses_max = 1u << 28;
+inline constexpr uint32_t trace_phases_max = 1u << 20;
+inline constexpr uint32_t trace_threads_max = 1u << 16;
+inline constexpr uint32_t trace_name_bytes_max = 255;
+
 inline constexpr uint32_t io_retries_max = 3;  // per request, after EIO or a failed tag
 
 }  // namespace ciuic::limits
