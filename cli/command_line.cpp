@@ -2,6 +2,7 @@
 #include "cli/command_line.hpp"
 
 #include "cli/run.hpp"
+#include "cli/trace_command_line.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -58,12 +59,14 @@ std::optional<int> read_command_line(int argc, char** argv, CommandLine& command
     CLI::App* doctor = app.add_subcommand(
         "doctor", "what of this machine is right for Ciuic, and the commands for what is not");
     add_doctor_options(*doctor, command_line.doctor);
+    const TraceCommandLine trace(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : exit_refused;
     }
     command_line.is_doctor = doctor->parsed();
+    if (trace.parsed()) command_line.trace = trace.options();
     return {};
 }
 

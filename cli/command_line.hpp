@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the command line asks for. The library that reads it is named in command_line.cpp alone: it
-// is what compiling this program costs.
+// What the command line asks for. The library that reads it is named in command_line.cpp and
+// trace_command_line.cpp alone: it is what compiling this program costs.
 //
-// Not here: what the options mean together (run_options, doctor_command).
+// Not here: what the options mean together (run_options, doctor_command, trace_command).
 // Threads: start-up only.
 #pragma once
 
 #include "cli/doctor_command.hpp"
 #include "cli/run_options.hpp"
+#include "cli/trace_command.hpp"
 
 #include <optional>
 
 namespace ciuic::cli {
 
 struct CommandLine {
-    bool is_doctor = false;  // else it is run
-    RunOptions run;
+    bool is_doctor = false;
+    std::optional<TraceOptions> trace;
+    RunOptions run;  // where it is neither
     DoctorOptions doctor;
 };
 
