@@ -92,7 +92,8 @@ void TraceCommandLine::State::add_pattern(CLI::App& generate, const trace::Patte
                 ->type_name("NUMBER");
         }
     }
-    own.app->add_option("--seed", generate_options.seed, "the same seed makes the same trace (1)");
+    own.app->add_option("--seed", generate_options.seed, "the same seed makes the same trace (1)")
+        ->check(CLI::NonNegativeNumber);
     own.app->add_option("--chunk", generate_options.chunk, "bytes of a chunk (2MiB)");
     own.app->add_option("-o,--output", generate_options.to_path, "the trace to write")->required();
 }
@@ -117,8 +118,10 @@ void TraceCommandLine::State::add_replay() {
         ->add_option("--policy", replay_options.policies,
                      "of " + names_of_models() + " (all); belady is always there")
         ->delimiter(',');
-    replay->add_option("--from", replay_options.from,
-                       "count only from this use on: those before it warm up (0)");
+    replay
+        ->add_option("--from", replay_options.from,
+                     "count only from this use on: those before it warm up (0)")
+        ->check(CLI::NonNegativeNumber);
     replay->add_flag("--json", replay_options.json, "for programs: schema ciuic-trace-replay-1");
 }
 

@@ -74,7 +74,8 @@ Maker::Maker(const Values& values, uint64_t seed, Sink& sink)
     : sink_(sink), random_(seed), gap_ns_(static_cast<uint64_t>(values["gap-us"] * 1000)),
       noise_(static_cast<uint64_t>(values["noise"] * 0x1p32)) {}
 
-bool Maker::goes_on() const { return uses_ < limits::trace_uses_max; }
+// One use too many is let through: whoever writes the trace then says why there is no more.
+bool Maker::goes_on() const { return uses_ <= limits::trace_uses_max; }
 
 uint32_t Maker::region(std::string_view name, uint32_t chunks) {
     chunks_.push_back(chunks);
@@ -98,8 +99,7 @@ void Maker::use(Use use) {
 }
 
 void Maker::emit(Use use) {
-    // One use too many is let through: whoever writes the trace then says why there is no more.
-    if (uses_ > limits::trace_uses_max) return;
+    if (!goes_on()) return;
     use.time_ns = time_ns_;
     sink_.use(use);
     uses_ += use.count;
