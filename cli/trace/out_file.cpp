@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdarg>
 #include <utility>
 
 namespace ciuic::cli {
@@ -27,13 +26,6 @@ OutFile::~OutFile() {
 
 void OutFile::discard() {
     if (is_regular_) ::unlink(path_.c_str());
-}
-
-void OutFile::write(const char* format, ...) {
-    std::va_list arguments;
-    va_start(arguments, format);
-    std::vfprintf(file_, format, arguments);
-    va_end(arguments);
 }
 
 Status OutFile::finish() {

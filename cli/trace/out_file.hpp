@@ -22,7 +22,11 @@ public:
     OutFile& operator=(const OutFile&) = delete;
 
     // A failure is kept and told by finish().
-    void write(const char* format, ...) __attribute__((format(printf, 2, 3)));
+    void write(const char* text) { std::fputs(text, file_); }
+    template <typename First, typename... More>
+    void write(const char* format, First first, More... more) {
+        std::fprintf(file_, format, first, more...);
+    }
     Status finish();
 
 private:
