@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/trace/models/cache_model.hpp"
 #include "tests/unit/cli/trace/trace_fixture.hpp"
 
 #include <nlohmann/json.hpp>
@@ -41,7 +42,7 @@ TEST(TraceReplay, AllPoliciesAndThreeMemoriesUnlessToldOtherwise) {
     ASSERT_EQ(json["memories"].size(), 3u);
     EXPECT_EQ(json["memories"][0]["chunks"], 552);
     const auto& policies = json["memories"][2]["policies"];
-    EXPECT_EQ(policies.size(), 9u);
+    EXPECT_EQ(policies.size(), models::all_models().size());
     EXPECT_EQ(policies.back()["name"], "belady");
     EXPECT_EQ(policies.back()["of_belady"], 1.0);
     for (const auto& policy : policies) EXPECT_LE(policy["of_belady"], 1.0);
