@@ -2,6 +2,7 @@
 #include "cli/command_line.hpp"
 
 #include "cli/run.hpp"
+#include "cli/trace_command_line.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -76,6 +77,7 @@ std::optional<int> read_command_line(int argc, char** argv, CommandLine& command
     CLI::App* plan = app.add_subcommand(
         "plan", "what a model larger than the memory can reach on a card, and what would help");
     add_plan_options(*plan, command_line.plan);
+    const TraceCommandLine trace(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -83,6 +85,7 @@ std::optional<int> read_command_line(int argc, char** argv, CommandLine& command
     }
     command_line.is_doctor = doctor->parsed();
     command_line.is_plan = plan->parsed();
+    if (trace.parsed()) command_line.trace = trace.options();
     return {};
 }
 

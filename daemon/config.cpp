@@ -255,7 +255,8 @@ void read_share(const std::string& path, const toml::table& table, DaemonConfig&
         else
             complaint = key == "user" ? set_user(rule.user, *text) : set_cgroup(rule.cgroup, *text);
         if (!complaint.empty())
-            problems.push_back(place(path, node) + "[[share]] " + key + ": " + complaint);
+            problems.push_back(
+                place(path, node).append("[[share]] ").append(key).append(": ").append(complaint));
     }
     rule.share = values.session;
     if (!rule.user && rule.cgroup.empty() && problems.size() == mistakes)

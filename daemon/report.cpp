@@ -18,7 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // A new field of SessionStats belongs in here, in wire::Statistics and in put_statistics().
-static_assert(sizeof(SessionStats) == (22 + causes) * sizeof(uint64_t) + 4 * sizeof(uint32_t));
+static_assert(sizeof(SessionStats) == (23 + causes) * sizeof(uint64_t) + 4 * sizeof(uint32_t));
 
 void put_stats(Json& json, const SessionStats& stats) {
     json["faults"] = stats.faults;

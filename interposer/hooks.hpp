@@ -23,9 +23,11 @@ int io_uring_queue_init_mem(unsigned, io_uring*, io_uring_params*, void*, size_t
 int io_uring_setup(unsigned, io_uring_params*);
 int io_setup(int, io_context**);
 int io_queue_init(int, io_context**);
+// NOLINTBEGIN(bugprone-reserved-identifier): glibc's own names
 ssize_t __read_chk(int, void*, size_t, size_t);
 ssize_t __pread_chk(int, void*, size_t, off_t, size_t);
 ssize_t __pread64_chk(int, void*, size_t, off64_t, size_t);
+// NOLINTEND(bugprone-reserved-identifier)
 }
 
 #define CIUIC_HOOK(name) extern "C" __attribute__((visibility("default"))) decltype(::name) name;

@@ -111,8 +111,8 @@ inline constexpr uint32_t work_per_turn = closes_per_turn * cost_of_close;
 inline constexpr uint32_t looks_per_turn = 4096;
 inline constexpr uint32_t looks_min = 64;
 
-// Frames that are kept free by default: as many as evictions that are started at once. More would be
-// memory that holds nothing.
+// Frames that are kept free by default, at most: as many as evictions that are started at once.
+// More would be memory that holds nothing.
 inline constexpr uint32_t free_frames_max = 16;
 inline constexpr uint32_t prefetch_chunks_max = 8;  // per stream; 4 in flight fill the disk
 inline constexpr uint32_t streams_per_session = 4;
@@ -152,6 +152,17 @@ inline constexpr Nanos handshake_deadline{5'000'000'000};  // a client that conn
 inline constexpr Nanos fence_deadline{60'000'000'000};     // I/O of a dead incarnation
 inline constexpr Nanos request_deadline{120'000'000'000};  // a client's request, by the client
 static_assert(request_deadline > frame_deadline && frame_deadline > io_deadline);
+
+// Traces: what a file may hold, so that a reader's memory and time are bounded before it is opened.
+// 2^26 chunks are 128 TiB at 2 MiB, or 256 GiB at a disk's 4 KiB; 2^28 uses, each chunk of a run
+// counted, take 1 GiB where they are all looked at.
+inline constexpr uint64_t trace_chunk_bytes_min = 512;  // a disk's sector
+inline constexpr uint32_t trace_regions_max = regions_per_session_max;
+inline constexpr uint32_t trace_chunks_max = 1u << 26;
+inline constexpr uint32_t trace_uses_max = 1u << 28;
+inline constexpr uint32_t trace_phases_max = 1u << 20;
+inline constexpr uint32_t trace_threads_max = 1u << 16;
+inline constexpr uint32_t trace_name_bytes_max = 255;
 
 inline constexpr uint32_t io_retries_max = 3;  // per request, after EIO or a failed tag
 

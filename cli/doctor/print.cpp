@@ -77,7 +77,7 @@ std::string text_of(const Facts& facts, const std::vector<Finding>& findings) {
         text += indent + "why: " + finding.why + "\n";
         const char* lead = "do:  ";
         for (const std::string& remedy : finding.remedies) {
-            text += indent + lead + remedy + "\n";
+            text.append(indent).append(lead).append(remedy).append("\n");
             lead = "or:  ";
         }
     }

@@ -30,7 +30,8 @@
 namespace ciuic {
 
 struct EngineOptions {
-    // So many frames are kept free, or on their way to it. 0: a sixteenth of all, at least 4.
+    // So many frames are kept free, or on their way to it. 0: a sixteenth of all, at least 4
+    // and at most limits::free_frames_max.
     uint32_t free_frames = 0;
     uint32_t prefetch_chunks_max = limits::prefetch_chunks_max;  // 0: no prefetch
     // Blocks of one chunk that come in alone, at most. 0: a quarter of them.

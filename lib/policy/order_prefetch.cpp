@@ -68,8 +68,8 @@ void OrderPrefetch::wasted(ChunkIndex chunk) {
 }
 
 std::optional<ChunkIndex> OrderPrefetch::proposal() const {
-    if (!is_leading() || waits_ || ahead_count_ >= depth_ || !log_.holds(next_)) return std::nullopt;
-    if (next_ - learner_.at() > limits::order_reach) return std::nullopt;
+    if (!is_leading() || waits_ || ahead_count_ >= depth_) return std::nullopt;
+    if (!log_.holds(next_) || next_ - learner_.at() > limits::order_reach) return std::nullopt;
     return ChunkIndex{log_.at(next_).chunk};
 }
 

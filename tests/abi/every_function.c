@@ -35,7 +35,8 @@ static_assert(offsetof(ciuic_statistics, evictions) == 144, "ABI 1");
 static_assert(offsetof(ciuic_statistics, stall_ns) == 232, "ABI 1");
 static_assert(offsetof(ciuic_statistics, bytes_in_prefetch) == 256, "ABI 1");
 static_assert(offsetof(ciuic_statistics, waits_expired) == 296, "ABI 1");
-static_assert(sizeof(ciuic_statistics) == 304, "ABI 1");
+static_assert(offsetof(ciuic_statistics, prefetches_in_order) == 304, "ABI 1");
+static_assert(sizeof(ciuic_statistics) == 312, "ABI 1");
 static_assert(CIUIC_E_FORKED == 13 && CIUIC_E_QUOTA == 4, "ABI 1");
 
 #define MIB ((uint64_t)1 << 20)

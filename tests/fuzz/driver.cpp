@@ -31,6 +31,7 @@
 #include <vector>
 
 // A sanitizer's last words; absent without one.
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the sanitizer's own name
 extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)());
 
 namespace ciuic::fuzz {

@@ -88,7 +88,7 @@ Result<GuardedRange> GuardedRange::watch(std::span<std::byte> range, uint64_t st
     static const Status installed = install();
     if (!installed) return installed.error();
     const auto begin = reinterpret_cast<uintptr_t>(range.data());
-    CIUIC_CHECK(step_bytes > 0 && range.size() > 0 && range.size() % step_bytes == 0);
+    CIUIC_CHECK(step_bytes > 0 && !range.empty() && range.size() % step_bytes == 0);
     for (size_t index = 0; index < table.size(); ++index) {
         Entry& entry = table[index];
         if (entry.taken.exchange(true, std::memory_order_relaxed)) continue;

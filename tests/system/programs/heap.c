@@ -55,7 +55,7 @@ static void test_realloc(void) {
     }
     memory = opaque(reallocarray(memory, 5, MIB));
     REQUIRE(memory && is_stamped(memory, 0, 8, 7));
-    REQUIRE(opaque(reallocarray(memory, far_too_much, 16)) == NULL && errno == ENOMEM);
+    REQUIRE(reallocarray(memory, far_too_much, 16) == NULL && errno == ENOMEM);
     REQUIRE(is_stamped(memory, 0, 8, 7));
     REQUIRE(realloc(memory, 0) == NULL);
 }
