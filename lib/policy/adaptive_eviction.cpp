@@ -2,7 +2,6 @@
 #include "policy/adaptive_eviction.hpp"
 
 #include <algorithm>
-#include <bit>
 
 namespace ciuic {
 
@@ -36,16 +35,16 @@ private:
 struct AdaptiveEviction::Parts {
     Parts(std::span<std::byte> memory, uint32_t chunks, uint32_t frames_max) {
         Carver carver(memory);
-        sketch = carver.take<uint64_t>(std::bit_ceil((frames_max + 3) / 4));
+        sketch = carver.take<uint64_t>(frames_max);
         uses = carver.take<Use>(std::max(uses_per_chunk * chunks, uses_min));
         last = carver.take<uint32_t>(chunks);
         links = carver.take<FrequencyDirectory::Link>(chunks);
         heap = carver.take<FutureDirectory::Entry>(frames_max + 1);
         heap_places = carver.take<uint32_t>(chunks);
-        places = carver.take<Place>(chunks);
+        next = carver.take<uint32_t>(chunks);
         segments = carver.take<FrequencyDirectory::Segment>(chunks);
         doubts = carver.take<uint8_t>(chunks);
-        flags = carver.take<uint8_t>(chunks);
+        marks = carver.take<uint8_t>(chunks);
         bytes = carver.used();
     }
 
@@ -58,10 +57,10 @@ struct AdaptiveEviction::Parts {
     std::span<FrequencyDirectory::Link> links;
     std::span<FutureDirectory::Entry> heap;
     std::span<uint32_t> heap_places;
-    std::span<Place> places;
+    std::span<uint32_t> next;
     std::span<FrequencyDirectory::Segment> segments;
     std::span<uint8_t> doubts;
-    std::span<uint8_t> flags;
+    std::span<uint8_t> marks;
     uint64_t bytes;
 };
 
@@ -76,8 +75,8 @@ AdaptiveEviction::AdaptiveEviction(std::span<std::byte> memory, uint32_t chunks,
 AdaptiveEviction::AdaptiveEviction(const Parts& parts)
     : log_(parts.uses, parts.last), learner_(log_), recency_(log_),
       frequency_(parts.links, parts.segments, parts.sketch),
-      future_(log_, learner_, parts.heap, parts.heap_places, parts.doubts), places_(parts.places),
-      flags_(parts.flags), hand_(static_cast<uint32_t>(parts.flags.size())) {}
+      future_(log_, learner_, parts.heap, parts.heap_places, parts.doubts), next_(parts.next),
+      marks_(parts.marks), hand_(static_cast<uint32_t>(parts.marks.size())) {}
 
 bool AdaptiveEviction::leader_holds(ChunkIndex chunk) const {
     switch (contest_.leading()) {
@@ -88,14 +87,10 @@ bool AdaptiveEviction::leader_holds(ChunkIndex chunk) const {
     return true;
 }
 
-// Whether the order that was found has lasted for a part of what the frames hold: a few chunks that
-// come in a known order say nothing of what comes after them.
-bool AdaptiveEviction::sees_far_enough(uint32_t frames) const {
-    return learner_.is_confident() && learner_.followed() >= frames / 4;
-}
-
 void AdaptiveEviction::used(ChunkIndex chunk, uint32_t frames) {
     CIUIC_CHECK(frames > 0);
+    frames_ = frames;
+    latest_ = chunk.value;
     const bool was_recent = recency_.holds(chunk);
     const SequenceLearner::Step step = learner_.used(chunk);
     log_.append(chunk);
@@ -104,64 +99,99 @@ void AdaptiveEviction::used(ChunkIndex chunk, uint32_t frames) {
     const DirectoryChange future = future_.used(chunk, step, frames);
 
     const Expert led = contest_.leading();
-    contest_.used({recency.is_hit(), frequency.is_hit(), future.is_hit()}, sees_far_enough(frames),
-                  frames);
-    if (contest_.leading() != led) {
-        ++changes_;
-        hand_ = 0;
-    }
-    const DirectoryChange& change = contest_.leading() == Expert::recency     ? recency
-                                    : contest_.leading() == Expert::frequency ? frequency
-                                                                              : future;
-    if (is_outsider(chunk.value)) drop_outsider(chunk.value);
-    for (const ChunkIndex gone : change.left())
-        if (flags_[gone.value] == in_frame) add_outsider(gone.value);
-    look_for_outsiders(looks_per_use);
+    contest_.used({recency.is_hit(), frequency.is_hit(), future.is_hit()},
+                  learner_.is_confident() ? learner_.followed() : 0, frames);
+    if (contest_.leading() != led) begin_change();
+    without_future_ = contest_.leading() == Expert::future ? 0 : without_future_ + 1;
+    const DirectoryChange& done = contest_.leading() == Expert::recency     ? recency
+                                  : contest_.leading() == Expert::frequency ? frequency
+                                                                            : future;
+    for (const ChunkIndex gone : done.left())
+        if (is_in_frame(gone.value)) queue(gone.value);
+    go_on_changing(looks_per_use);
 }
 
-void AdaptiveEviction::entered(ChunkIndex chunk) { flags_[chunk.value] |= in_frame; }
+void AdaptiveEviction::entered(ChunkIndex chunk) {
+    marks_[chunk.value] |= in_frame;
+    if (!leader_holds(chunk)) queue(chunk.value);
+}
 
 void AdaptiveEviction::left(ChunkIndex chunk) {
-    if (is_outsider(chunk.value)) drop_outsider(chunk.value);
-    flags_[chunk.value] = 0;
+    marks_[chunk.value] = static_cast<uint8_t>(marks_[chunk.value] & ~in_frame);
 }
 
 void AdaptiveEviction::spared(ChunkIndex chunk) {
-    if (!is_outsider(chunk.value)) return;
-    drop_outsider(chunk.value);
-    add_outsider(chunk.value);
+    if (chunk.value == oldest_) unqueue_oldest();
+    queue(chunk.value);
 }
 
 std::optional<ChunkIndex> AdaptiveEviction::victim() {
     for (;;) {
+        // Some have been used since, have left, or are the new leader's.
         while (oldest_ != none_index) {
-            // Those from before the lead changed need not be any more.
-            if (!leader_holds(ChunkIndex{oldest_})) return ChunkIndex{oldest_};
-            drop_outsider(oldest_);
+            if (is_outsider(oldest_)) return ChunkIndex{oldest_};
+            unqueue_oldest();
         }
-        if (hand_ == flags_.size()) return std::nullopt;
-        look_for_outsiders(looks_per_use);
+        if (!is_changing()) return std::nullopt;
+        go_on_changing(looks_per_use);
     }
 }
 
-void AdaptiveEviction::add_outsider(uint32_t chunk) {
-    flags_[chunk] |= outsider;
-    places_[chunk] = {.older = newest_, .newer = none_index};
-    (newest_ == none_index ? oldest_ : places_[newest_].newer) = chunk;
+void AdaptiveEviction::queue(uint32_t chunk) {
+    if (is_queued(chunk)) return;
+    marks_[chunk] = static_cast<uint8_t>((marks_[chunk] & in_frame) | epoch_ << 1);
+    next_[chunk] = none_index;
+    (newest_ == none_index ? oldest_ : next_[newest_]) = chunk;
     newest_ = chunk;
 }
 
-void AdaptiveEviction::drop_outsider(uint32_t chunk) {
-    const Place place = places_[chunk];
-    (place.older == none_index ? oldest_ : places_[place.older].newer) = place.newer;
-    (place.newer == none_index ? newest_ : places_[place.newer].older) = place.older;
-    flags_[chunk] = static_cast<uint8_t>(flags_[chunk] & ~outsider);
+void AdaptiveEviction::unqueue_oldest() {
+    marks_[oldest_] &= in_frame;
+    oldest_ = next_[oldest_];
+    if (oldest_ == none_index) newest_ = none_index;
 }
 
-// The lead has changed: who is an outsider now is found out a few at a time.
-void AdaptiveEviction::look_for_outsiders(uint32_t looks) {
-    for (; looks > 0 && hand_ < flags_.size(); --looks, ++hand_)
-        if (flags_[hand_] == in_frame && !leader_holds(ChunkIndex{hand_})) add_outsider(hand_);
+// Who was an outsider is none of the new leader's business. What is left of the queue keeps its
+// marks until the hand comes by; an epoch comes again only when there are none of it.
+void AdaptiveEviction::begin_change() {
+    ++changes_;
+    if (epoch_ == epochs) {
+        while (is_changing()) go_on_changing(looks_per_use);
+        for (uint8_t& mark : marks_) mark &= in_frame;
+        epoch_ = 0;
+    }
+    ++epoch_;
+    oldest_ = newest_ = none_index;
+    hand_ = 0;
+    adopts_ = contest_.leading() == Expert::future && without_future_ >= frames_;
+    passes_left_ = adopts_ ? 1 : 0;
+}
+
+// A few chunks at a time, so that no use pays for all.
+void AdaptiveEviction::go_on_changing(uint32_t looks) {
+    for (; looks > 0 && is_changing(); --looks) {
+        if (hand_ < marks_.size()) {
+            change(hand_++);
+        } else {
+            --passes_left_;
+            hand_ = 0;
+        }
+    }
+}
+
+// The future's directory first gives up what is in no frame, and then takes in what is.
+void AdaptiveEviction::change(uint32_t chunk) {
+    if (!adopts_) {
+        if (is_outsider(chunk)) queue(chunk);
+        return;
+    }
+    const ChunkIndex index{chunk};
+    const bool is_held = future_.holds(index);
+    if (passes_left_ > 0) {
+        if (is_held && !is_in_frame(chunk) && chunk != latest_) future_.drop(index);
+    } else if (!is_held && is_in_frame(chunk) && !is_queued(chunk)) {
+        future_.count() < frames_ ? future_.hold(index) : queue(chunk);
+    }
 }
 
 }  // namespace ciuic

@@ -4,7 +4,10 @@
 //
 // Three experts keep directories of what each would hold; the frames follow the one that leads:
 // what is in a frame and not in its directory is an outsider, and outsiders leave, those first that
-// have been so for longest. Misses stay within a constant factor of the best expert's.
+// have been so for longest. Misses stay within a constant factor of the best expert's. When the
+// future's takes the lead after a while without it, it is the other way round: its directory
+// becomes what is in the frames, since from there the furthest next use is the best victim,
+// whatever it would have held.
 //
 // After Subramanian, Smaragdakis and Loh, "Adaptive Caches: Effective Shaping of Cache Behavior to
 // Workloads" (MICRO 2006).
@@ -28,12 +31,6 @@ namespace ciuic {
 
 class AdaptiveEviction {
 public:
-    // Of one chunk.
-    struct Place {
-        uint32_t older;  // outsider
-        uint32_t newer;
-    };
-
     static uint64_t memory_bytes(uint32_t chunks, uint32_t frames_max);
 
     // memory: memory_bytes() of it, zeros, aligned to 8 bytes.
@@ -60,15 +57,23 @@ private:
     struct Parts;
     AdaptiveEviction(const Parts& parts);
 
-    bool sees_far_enough(uint32_t frames) const;
+    bool is_in_frame(uint32_t chunk) const { return (marks_[chunk] & in_frame) != 0; }
+    bool is_queued(uint32_t chunk) const { return marks_[chunk] >> 1 == epoch_; }
     bool leader_holds(ChunkIndex chunk) const;
-    bool is_outsider(uint32_t chunk) const { return (flags_[chunk] & outsider) != 0; }
-    void add_outsider(uint32_t chunk);
-    void drop_outsider(uint32_t chunk);
-    void look_for_outsiders(uint32_t looks);
+    bool is_outsider(uint32_t chunk) const {
+        return is_in_frame(chunk) && !leader_holds(ChunkIndex{chunk});
+    }
+    void queue(uint32_t chunk);
+    void unqueue_oldest();
+    void begin_change();
+    void go_on_changing(uint32_t looks);
+    void change(uint32_t chunk);
+    bool is_changing() const { return hand_ < marks_.size() || passes_left_ > 0; }
 
+    // A mark is whether the chunk is in a frame, and in the other bits the epoch in which it came
+    // into the queue, if it has not left it.
     static constexpr uint8_t in_frame = 1;
-    static constexpr uint8_t outsider = 2;
+    static constexpr uint8_t epochs = 127;
 
     UseLog log_;
     SequenceLearner learner_;
@@ -76,11 +81,19 @@ private:
     FrequencyDirectory frequency_;
     FutureDirectory future_;
     ExpertContest contest_;
-    std::span<Place> places_;
-    std::span<uint8_t> flags_;
-    uint32_t oldest_ = none_index;  // outsider
+    // A queue of chunks that were outsiders when they came into it.
+    std::span<uint32_t> next_;
+    std::span<uint8_t> marks_;
+    uint32_t oldest_ = none_index;
     uint32_t newest_ = none_index;
-    uint32_t hand_;  // chunks from here on are still to be looked at since the lead changed
+    uint8_t epoch_ = 1;  // how often the lead changed; 0 is no epoch
+    // The lead has changed: chunks from here on are still to be looked at, in this pass.
+    uint32_t hand_;
+    uint32_t passes_left_ = 0;
+    bool adopts_ = false;          // what is in the frames is to be in the future's directory
+    uint64_t without_future_ = 0;  // uses since it led
+    uint32_t frames_ = 0;
+    uint32_t latest_ = none_index;  // use
     uint32_t changes_ = 0;
 };
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Frequency sketch: about how often each chunk was used lately, of any number of chunks in half a
-// byte for each of eight times the frames. A chunk has four counters among all of them; the least
+// byte for each of sixteen times the frames. A chunk has four counters among all of them; the least
 // is the estimate, as the others are shared with more. Counters are halved as time goes by.
 //
 // After Cormode and Muthukrishnan, "An Improved Data Stream Summary: The Count-Min Sketch" (2005),
 // with conservative update and the ageing of Einziger, Friedman and Manes, "TinyLFU" (2017); unlike
-// there, one word is aged at a time, so that no use pays for all.
+// there, they are halved a few at a time, so that no use pays for all.
 //
 // Threads: one. Pure: the memory is the caller's, zeros at first.
 #pragma once
@@ -24,9 +24,9 @@ class FrequencySketch {
 public:
     static constexpr uint32_t estimate_max = 15;
 
-    // words: 16 counters each; a power of two.
-    explicit FrequencySketch(std::span<uint64_t> words) : words_(words) {
-        CIUIC_CHECK(is_power_of_two(words.size()));
+    // words: 16 counters each; one for each frame.
+    explicit FrequencySketch(std::span<uint64_t> words) : words_(words), halved_(words.size()) {
+        CIUIC_CHECK(!words.empty() && words.size() < (1u << 31));
     }
 
     uint32_t estimate(ChunkIndex chunk) const {
@@ -37,12 +37,17 @@ public:
 
     void used(ChunkIndex chunk) {
         const auto places = places_of(chunk);
-        const uint32_t least = estimate(chunk);
-        if (least < estimate_max) {
-            for (const Place place : places)
-                if (count_at(place) == least) words_[place.word] += uint64_t{1} << place.shift;
+        uint32_t least = estimate_max;
+        for (const Place place : places) least = std::min(least, count_at(place));
+        for (const Place place : places)
+            if (count_at(place) == least && raw_at(place) < estimate_max)
+                words_[place.word] += uint64_t{1} << place.shift;
+        ++uses_;
+        if (halved_ == words_.size() && uses_ >= uses_between_halvings * words_.size()) {
+            uses_ = 0;
+            halved_ = 0;
         }
-        if (++uses_ % uses_per_ageing == 0) age(uses_ / uses_per_ageing);
+        halve_some();
     }
 
 private:
@@ -50,29 +55,36 @@ private:
         size_t word;
         uint32_t shift;
     };
-    // Each counter is halved once in ten uses for each frame: two counters in a word for each.
-    static constexpr uint64_t uses_per_ageing = 20;
+    static constexpr uint64_t uses_between_halvings = 10;  // for each frame
+    static constexpr uint32_t halved_per_use = 8;          // words
 
     std::array<Place, 4> places_of(ChunkIndex chunk) const {
         std::array<Place, 4> places{};
         uint64_t mixed = (uint64_t{chunk.value} + 1) * 0x9e3779b97f4a7c15u;
         for (Place& place : places) {
             mixed = (mixed ^ (mixed >> 29)) * 0xbf58476d1ce4e5b9u;
-            place = {static_cast<size_t>(mixed >> 36) & (words_.size() - 1),
-                     static_cast<uint32_t>(mixed >> 32) % 16 * 4};
+            place = {static_cast<size_t>((mixed >> 32) * words_.size() >> 32),
+                     static_cast<uint32_t>(mixed) % 16 * 4};
         }
         return places;
     }
-    uint32_t count_at(Place place) const {
+    uint32_t raw_at(Place place) const {
         return static_cast<uint32_t>(words_[place.word] >> place.shift) & estimate_max;
     }
-    void age(uint64_t turn) {
-        uint64_t& word = words_[turn & (words_.size() - 1)];
-        word = (word >> 1) & 0x7777777777777777u;
+    // As it is, or will be when its word's turn to be halved has come.
+    uint32_t count_at(Place place) const {
+        return place.word < halved_ ? raw_at(place) : raw_at(place) / 2;
+    }
+    void halve_some() {
+        for (uint32_t left = halved_per_use; left > 0 && halved_ < words_.size(); --left) {
+            words_[halved_] = (words_[halved_] >> 1) & 0x7777777777777777u;
+            ++halved_;
+        }
     }
 
     std::span<uint64_t> words_;
-    uint64_t uses_ = 0;
+    uint64_t uses_ = 0;  // since the last halving began
+    size_t halved_;      // words before this one have been halved; all: no halving is under way
 };
 
 }  // namespace ciuic

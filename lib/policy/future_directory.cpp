@@ -17,12 +17,10 @@ constexpr uint32_t trust_won_percent = 25;
 // How often the one on top may turn out to be expected earlier before it is taken all the same.
 constexpr uint32_t tops_looked_at = 8;
 constexpr uint32_t periods_looked_at = 32;
-
-uint32_t trust_after_misses(uint32_t trust, uint64_t turns) {
-    for (uint64_t turn = 0; turn < std::min<uint64_t>(turns, periods_looked_at); ++turn)
-        trust -= trust * trust_lost_percent / 100;
-    return trust;
-}
+// Chunks that the hand comes by at each use while all is wrong.
+constexpr uint32_t looks_when_wrong = 8;
+// Nothing is so certain that it would not be left out one time in twenty.
+constexpr uint64_t doubt_least = 13;
 
 }  // namespace
 
@@ -31,18 +29,21 @@ uint32_t FutureDirectory::expect(ChunkIndex chunk) const {
     if (!learner_->is_following()) return log_->end();
     const uint32_t at = learner_->at();
     const uint64_t period = learner_->period();
-    uint32_t trust = certain - doubts_[chunk.value];
+    const uint64_t doubt = doubts_[chunk.value];
+    const uint64_t until_it_comes = period * doubt / std::max<uint64_t>(certain - doubt, 1);
     uint64_t away = furthest_away;
     if (const auto next = learner_->next_use(chunk)) {
-        away = *next - at;
+        away = *next - at + until_it_comes;
     } else if (const auto last = log_->last_of(chunk)) {
         const uint64_t ago = at - *last;
-        const uint64_t turns = ago / period;
-        away = (turns + 1) * period - ago;
-        trust = trust_after_misses(trust, turns);
+        const uint64_t turns = ago / period + 1;
+        // All of a period has passed without it, or several: the likelier, the more it is doubted;
+        // what used to come each time is no part of what the program does now.
+        uint64_t unlikely = period;
+        for (uint64_t turn = 0; turn < std::min<uint64_t>(turns, periods_looked_at); ++turn)
+            unlikely = std::min(unlikely * certain / std::max(doubt, doubt_least), furthest_away);
+        away = turns * period - ago + until_it_comes + unlikely - period;
     }
-    const uint64_t doubt = certain - trust;
-    away += period * doubt / std::max(trust, 1u);
     return at + static_cast<uint32_t>(std::min(away, furthest_away));
 }
 
@@ -114,8 +115,8 @@ void FutureDirectory::note(ChunkIndex chunk, const SequenceLearner::Step& step) 
     for (uint32_t position = step.first_left_out; position != step.found; ++position) {
         if (!log_->holds(position)) continue;
         const ChunkIndex left_out{log_->at(position).chunk};
-        const uint32_t trust = certain - doubts_[left_out.value];
-        doubts_[left_out.value] = static_cast<uint8_t>(certain - trust_after_misses(trust, 1));
+        uint8_t& doubt = doubts_[left_out.value];
+        doubt = static_cast<uint8_t>(doubt + (certain - doubt) * trust_lost_percent / 100);
         if (holds(left_out)) expect_again(left_out);
     }
     uint8_t& doubt = doubts_[chunk.value];
@@ -136,9 +137,23 @@ DirectoryChange FutureDirectory::used(ChunkIndex chunk, const SequenceLearner::S
         expect_again(chunk);
     else
         insert(chunk);
-    hand_ = hand_ + 1 < count_ ? hand_ + 1 : 0;
-    expect_again(ChunkIndex{heap_[hand_].chunk});
+    go_round(step.came_true);
     return change;
+}
+
+// Where the present has turned out to correspond to another past, all that is expected is wrong.
+// That is seen to once the learner is sure of it.
+void FutureDirectory::go_round(bool came_true) {
+    const uint32_t at = learner_->is_following() ? learner_->at() : 0;
+    if (!came_true && at != at_) wrong_ = count_;
+    at_ = at;
+    if (!learner_->is_confident()) return;
+    const uint32_t looks = std::min(wrong_ > 0 ? looks_when_wrong : 1, count_);
+    for (uint32_t look = 0; look < looks; ++look) {
+        hand_ = hand_ + 1 < count_ ? hand_ + 1 : 0;
+        expect_again(ChunkIndex{heap_[hand_].chunk});
+    }
+    wrong_ -= std::min(wrong_, looks);
 }
 
 }  // namespace ciuic

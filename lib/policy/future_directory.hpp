@@ -43,6 +43,11 @@ public:
     // Called with every use after it was appended; step: what the learner said of it.
     DirectoryChange used(ChunkIndex chunk, const SequenceLearner::Step& step, uint32_t frames);
 
+    uint32_t count() const { return count_; }
+    // It is held from now on, or not any more, whatever the rule says.
+    void hold(ChunkIndex chunk) { insert(chunk); }
+    void drop(ChunkIndex chunk) { remove(places_[chunk.value] - 1); }
+
 private:
     uint32_t expect(ChunkIndex chunk) const;
     void expect_again(ChunkIndex chunk);
@@ -56,6 +61,7 @@ private:
     void insert(ChunkIndex chunk);
     void remove(uint32_t index);
     ChunkIndex furthest();
+    void go_round(bool came_true);
 
     const UseLog* log_;
     const SequenceLearner* learner_;
@@ -64,6 +70,8 @@ private:
     std::span<uint8_t> doubts_;   // 0: it came whenever its turn did; 255: it hardly does
     uint32_t count_ = 0;
     uint32_t hand_ = 0;
+    uint32_t at_ = 0;     // the learner's, at the latest use
+    uint32_t wrong_ = 0;  // so many are to be looked at soon
 };
 
 }  // namespace ciuic

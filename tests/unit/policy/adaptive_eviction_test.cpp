@@ -126,24 +126,59 @@ TEST(AdaptiveEvictionTest, TakesLessThan64BytesForEachChunk) {
 TEST(ExpertContestTest, AGeneralExpertTakesOverByALeadAndNotByTurns) {
     ExpertContest contest;
     for (int turn = 0; turn < 1000; ++turn)
-        for (int use = 0; use < 40; ++use) contest.used({use < 20, use >= 20, false}, false, 100);
+        for (int use = 0; use < 40; ++use) contest.used({use < 20, use >= 20, false}, 0, 100);
     EXPECT_EQ(contest.leading(), Expert::recency);
-    for (int use = 0; use < 30; ++use) contest.used({false, true, false}, false, 100);
+    for (int use = 0; use < 30; ++use) contest.used({false, true, false}, 0, 100);
     EXPECT_EQ(contest.leading(), Expert::frequency);
 }
 
-TEST(ExpertContestTest, ConfidenceIsBelievedUntilItLosesAsMuchAsTheFramesHold) {
+TEST(ExpertContestTest, ALeadThatWasGivenBackSoonIsNotTakenAsSoonAgain) {
     ExpertContest contest;
-    contest.used({true, true, true}, true, 100);
-    EXPECT_EQ(contest.leading(), Expert::future);
-    for (int use = 0; use < 99; ++use) contest.used({true, true, false}, true, 100);
-    EXPECT_EQ(contest.leading(), Expert::future);
-    contest.used({true, true, false}, true, 100);
+    for (int use = 0; use < 25; ++use) contest.used({false, true, false}, 0, 100);
+    EXPECT_EQ(contest.leading(), Expert::frequency);
+    for (int use = 0; use < 50; ++use) contest.used({true, false, false}, 0, 100);
     EXPECT_EQ(contest.leading(), Expert::recency);
-    for (int use = 0; use < 100; ++use) contest.used({false, false, true}, true, 100);
-    EXPECT_EQ(contest.leading(), Expert::future);
-    contest.used({true, true, true}, false, 100);
+    for (int use = 0; use < 99; ++use) contest.used({false, true, false}, 0, 100);
     EXPECT_EQ(contest.leading(), Expert::recency);
+    contest.used({false, true, false}, 0, 100);
+    EXPECT_EQ(contest.leading(), Expert::frequency);
+}
+
+TEST(ExpertContestTest, AnOrderIsBelievedUntilItLosesAsMuchAsTheFramesHold) {
+    ExpertContest contest;
+    contest.used({true, true, true}, 23, 100);
+    EXPECT_EQ(contest.leading(), Expert::recency);
+    contest.used({true, true, true}, 24, 100);
+    EXPECT_EQ(contest.leading(), Expert::future);
+    for (uint32_t use = 0; use < 99; ++use) contest.used({true, true, false}, 26 + use, 100);
+    EXPECT_EQ(contest.leading(), Expert::future);
+    contest.used({true, true, false}, 125, 100);
+    EXPECT_EQ(contest.leading(), Expert::recency);
+    for (uint32_t use = 0; use < 100; ++use) contest.used({false, false, true}, 126 + use, 100);
+    EXPECT_EQ(contest.leading(), Expert::future);
+    contest.used({true, true, true}, 0, 100);
+    EXPECT_EQ(contest.leading(), Expert::recency);
+}
+
+TEST(ExpertContestTest, AfterAnOrderThatEndedSoonTheNextHasToLastTwiceAsLong) {
+    ExpertContest contest;
+    const auto follow = [&contest](uint32_t from, uint32_t to) {
+        for (uint32_t use = from; use <= to; ++use) contest.used({true, true, true}, use, 160);
+        return contest.leading();
+    };
+    EXPECT_EQ(follow(1, 39), Expert::recency);
+    EXPECT_EQ(follow(40, 100), Expert::future);
+    EXPECT_EQ(follow(0, 0), Expert::recency);
+    EXPECT_EQ(follow(1, 79), Expert::recency);
+    EXPECT_EQ(follow(80, 300), Expert::future);
+    // That one has paid: as at first.
+    EXPECT_EQ(follow(0, 0), Expert::recency);
+    EXPECT_EQ(follow(1, 39), Expert::recency);
+    EXPECT_EQ(follow(40, 3000), Expert::future);
+    // And that one very well.
+    EXPECT_EQ(follow(0, 0), Expert::recency);
+    EXPECT_EQ(follow(1, 9), Expert::recency);
+    EXPECT_EQ(follow(10, 10), Expert::future);
 }
 
 }  // namespace

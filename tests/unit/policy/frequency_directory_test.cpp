@@ -28,7 +28,7 @@ protected:
 
     std::vector<FrequencyDirectory::Link> links{chunks};
     std::vector<FrequencyDirectory::Segment> segments{chunks};
-    std::vector<uint64_t> sketch = std::vector<uint64_t>(64);
+    std::vector<uint64_t> sketch = std::vector<uint64_t>(150);
     FrequencyDirectory directory{links, segments, sketch};
     std::set<uint32_t> held;
 };
@@ -69,23 +69,43 @@ TEST_F(FrequencyDirectoryTest, HoldsWhatItSaysAndNoMoreThanItMay) {
         ASSERT_EQ(directory.holds(ChunkIndex{chunk}), held.contains(chunk));
 }
 
-TEST(FrequencySketchTest, NeverCountsTooFewOfTheFresh) {
+TEST(FrequencySketchTest, NeverCountsTooFew) {
     std::vector<uint64_t> words(64);
     FrequencySketch sketch(words);
     for (uint32_t chunk = 0; chunk < 10; ++chunk)
         for (uint32_t use = 0; use < chunk; ++use) sketch.used(ChunkIndex{chunk});
     for (uint32_t chunk = 0; chunk < 10; ++chunk)
-        EXPECT_GE(sketch.estimate(ChunkIndex{chunk}) + 1, chunk);  // one word has been aged
-    EXPECT_LE(sketch.estimate(ChunkIndex{99}), 1u);
+        EXPECT_GE(sketch.estimate(ChunkIndex{chunk}), chunk);
+    EXPECT_EQ(sketch.estimate(ChunkIndex{99}), 0u);
 }
 
-TEST(FrequencySketchTest, CountsUpToItsMostAndAges) {
+TEST(FrequencySketchTest, AllAreHalvedAtOnceThoughItTakesSeveralUses) {
+    std::vector<uint64_t> words(64);
+    FrequencySketch sketch(words);
+    for (uint32_t chunk = 0; chunk < 40; ++chunk)
+        for (uint32_t use = 0; use < 12; ++use) sketch.used(ChunkIndex{chunk});
+    const auto most = [&sketch](uint32_t count) {
+        uint32_t found = 0;
+        for (uint32_t chunk = 0; chunk < 40; ++chunk)
+            if (sketch.estimate(ChunkIndex{chunk}) <= count) ++found;
+        return found;
+    };
+    EXPECT_EQ(most(11), 0u);
+    for (uint32_t use = 480; use < 639; ++use) sketch.used(ChunkIndex{1000});
+    EXPECT_EQ(most(11), 0u);
+    sketch.used(ChunkIndex{1000});
+    EXPECT_GE(most(7), 39u);
+    for (uint32_t use = 0; use < 8; ++use) sketch.used(ChunkIndex{1000});
+    EXPECT_GE(most(7), 39u);
+    EXPECT_EQ(most(5), 0u) << "halved once, not twice";
+}
+
+TEST(FrequencySketchTest, CountsUpToItsMost) {
     std::vector<uint64_t> words(4);
     FrequencySketch sketch(words);
-    for (int use = 0; use < 18; ++use) sketch.used(ChunkIndex{5});
+    for (int use = 0; use < 39; ++use) sketch.used(ChunkIndex{5});
     EXPECT_EQ(sketch.estimate(ChunkIndex{5}), FrequencySketch::estimate_max);
-    for (int use = 0; use < 400; ++use) sketch.used(ChunkIndex{6});
-    EXPECT_LE(sketch.estimate(ChunkIndex{5}), 3u);
+    EXPECT_LE(sketch.estimate(ChunkIndex{6}), FrequencySketch::estimate_max);
 }
 
 }  // namespace
