@@ -128,6 +128,8 @@ inline constexpr uint32_t sequence_window = 16;
 // How far along an order chunks are looked for that are not here: more would not be in time to
 // matter, and what is known of the order is less sure.
 inline constexpr uint32_t order_reach = 64;
+// Uses of a session that are remembered, at most: 1 MiB, and a period of 100,000 chunks fits.
+inline constexpr uint64_t order_uses_max = 1u << 17;
 // How deep the newest arrivals are looked through for one that may go: past those spared, what is
 // on its way out, and what was prefetched by all streams and a large request.
 inline constexpr uint32_t arrivals_looked_at = 256;

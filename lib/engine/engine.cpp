@@ -82,7 +82,7 @@ Result<SessionIndex> Engine::open_session(const SessionOptions& options) {
     session->streams = StreamPrefetch(depth_max);
     const auto chunks = static_cast<uint32_t>(options.records.size());
     auto order_memory =
-        Mapping::create(chunks * OrderPrefetch::bytes_per_chunk, PROT_READ | PROT_WRITE,
+        Mapping::create(OrderPrefetch::memory_bytes(chunks), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
     if (!order_memory) return order_memory.error();
     session->order_memory = std::move(*order_memory);

@@ -5,20 +5,14 @@
 
 namespace ciuic {
 
-namespace {
-
-std::span<Use> uses_in(std::span<std::byte> memory, uint32_t chunks) {
-    const size_t count = size_t{3} * chunks;
-    CIUIC_CHECK(memory.size() >= chunks * OrderPrefetch::bytes_per_chunk);
-    return {reinterpret_cast<Use*>(memory.data()), count};
+std::span<Use> OrderPrefetch::uses_in(std::span<std::byte> memory, uint32_t chunks) {
+    CIUIC_CHECK(memory.size() >= memory_bytes(chunks));
+    return {reinterpret_cast<Use*>(memory.data()), uses(chunks)};
 }
 
-std::span<uint32_t> last_in(std::span<std::byte> memory, uint32_t chunks) {
-    return {reinterpret_cast<uint32_t*>(memory.data() + uses_in(memory, chunks).size_bytes()),
-            chunks};
+std::span<uint32_t> OrderPrefetch::last_in(std::span<std::byte> memory, uint32_t chunks) {
+    return {reinterpret_cast<uint32_t*>(memory.data() + uses(chunks) * sizeof(Use)), chunks};
 }
-
-}  // namespace
 
 OrderPrefetch::OrderPrefetch(std::span<std::byte> memory, uint32_t chunks, uint32_t depth_max)
     : log_(uses_in(memory, chunks), last_in(memory, chunks)), learner_(log_),
@@ -35,7 +29,10 @@ void OrderPrefetch::touched(ChunkIndex chunk) {
     const bool came_true = learner_.used(chunk).came_true;
     log_.append(chunk);
     waits_ = false;
-    if (!learner_.is_following()) return;
+    if (!learner_.is_following()) {
+        ahead_count_ = 0;
+        return;
+    }
     if (came_true) {
         depth_ = std::min(2 * depth_, depth_max_);
     } else if (learner_.at() != before) {

@@ -11,6 +11,7 @@
 
 #include "policy/sequence_learner.hpp"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <span>
@@ -19,9 +20,11 @@ namespace ciuic {
 
 class OrderPrefetch {
 public:
-    static constexpr uint64_t bytes_per_chunk = 3 * sizeof(Use) + sizeof(uint32_t);
+    static constexpr uint64_t memory_bytes(uint32_t chunks) {
+        return uses(chunks) * sizeof(Use) + chunks * sizeof(uint32_t);
+    }
 
-    // memory: bytes_per_chunk for each chunk, aligned to 4 bytes. depth_max: chunks ahead at once.
+    // memory: memory_bytes() of it, aligned to 4 bytes. depth_max: chunks ahead at once.
     OrderPrefetch(std::span<std::byte> memory, uint32_t chunks, uint32_t depth_max);
     OrderPrefetch(const OrderPrefetch&) = delete;
     OrderPrefetch& operator=(const OrderPrefetch&) = delete;
@@ -42,6 +45,12 @@ public:
     void pass(bool brought);
 
 private:
+    // Three for each chunk hold a period and more; what is never reached of it costs nothing.
+    static constexpr uint64_t uses(uint32_t chunks) {
+        return std::min(uint64_t{3} * chunks, limits::order_uses_max);
+    }
+    static std::span<Use> uses_in(std::span<std::byte> memory, uint32_t chunks);
+    static std::span<uint32_t> last_in(std::span<std::byte> memory, uint32_t chunks);
     uint32_t find_ahead(ChunkIndex chunk) const;
     void start_again();
 
