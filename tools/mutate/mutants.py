@@ -125,6 +125,7 @@ MUTANTS = [
      "promises more than the session may have"),
     (ENGINE, "if (session.chunks.allows(ChunkIndex{chunk}, ChunkEvent::promise)) continue;",
      "continue;", "promises a chunk twice"),
+    (PLANNING, "if (is_expected(cold.owner))", "if (false)", "evicts what its order expects next"),
     (PLANNING, "if (coming < options_.free_frames)", "if (false)", "never evicts ahead of need"),
     (FETCH, "if (find_piece(move.chunk, block)) continue;", "",
      "loses a chunk for damage under a piece"),

@@ -58,6 +58,32 @@ TEST_F(RoomyTest, AnOrderThatIsRepeatedIsFetchedAheadOfItsTouches) {
     EXPECT_LE(stats().prefetches_wasted - learned.prefetches_wasted, in_order / 20);
 }
 
+TEST_F(RoomyTest, WhatItsOrderExpectsNextIsNotEvictedForOthers) {
+    constexpr uint32_t in_order = 26;
+    promise(0, chunks);
+    for (uint32_t chunk = 0; chunk < chunks; ++chunk) put(chunk, static_cast<uint8_t>(chunk));
+    for (uint32_t touch = 0; touch < 20 * in_order; ++touch) {
+        device.touch(touch * 11 % in_order);
+        settle();
+    }
+    const auto count_ready = [this] {
+        uint32_t ready = 0;
+        for (uint32_t chunk = 0; chunk < chunks; ++chunk)
+            ready += state(chunk) == ChunkState::ready ? 1 : 0;
+        return ready;
+    };
+    const uint32_t ready = count_ready();
+    const uint64_t wasted = stats().prefetches_wasted;
+    ASSERT_GE(ready, 3u);
+    for (const uint32_t other : {26u, 28u, 30u, 27u, 29u, 31u}) {
+        device.touch(other);
+        settle();
+        ASSERT_EQ(state(other), ChunkState::resident);
+    }
+    EXPECT_GE(count_ready(), ready);
+    EXPECT_EQ(stats().prefetches_wasted, wasted);
+}
+
 TEST_F(RoomyTest, FirstTouchesInOrderAreFilledAhead) {
     promise(0, 8);
     device.touch(0, true);
