@@ -53,7 +53,8 @@ stop_daemon() {
 }
 
 kill_daemon() {
-    if [[ -z $daemon_pid ]]; then return; fi
+    # In an EXIT trap, a plain `return` would return what the script ends with, and end the trap.
+    if [[ -z $daemon_pid ]]; then return 0; fi
     kill -KILL "$daemon_pid" 2>/dev/null || true
     wait "$daemon_pid" 2>/dev/null || true
     daemon_pid=""
