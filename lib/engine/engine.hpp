@@ -273,7 +273,8 @@ private:
     bool start_prefetch_of(SessionIndex index);
     bool has_room_for_zeros() const;
     bool has_prefetch_room(const Session& session) const;
-    void note_touch(ChunkRef chunk);
+    void note_touch(ChunkRef chunk, bool is_write);
+    void tell_use(ChunkRef chunk, bool is_write);
     bool keeps_to_order(const Session& session) const;
     std::optional<ChunkIndex> next_ahead(const Session& session) const;
     void pass_ahead(Session& session, bool brought);

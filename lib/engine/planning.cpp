@@ -115,7 +115,12 @@ bool Engine::plan_evictions() {
     return started > 0;
 }
 
-void Engine::note_touch(ChunkRef chunk) {
+void Engine::tell_use(ChunkRef chunk, bool is_write) {
+    if (ports_.witness) ports_.witness->used(chunk, is_write, ports_.clock.now());
+}
+
+void Engine::note_touch(ChunkRef chunk, bool is_write) {
+    tell_use(chunk, is_write);
     Session& session = session_at(chunk.session);
     session.order->touched(chunk.chunk);
     const PrefetchProposal proposal = session.streams.touched(chunk.chunk, session.end_chunk);
