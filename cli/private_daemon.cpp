@@ -43,8 +43,8 @@ std::vector<std::string> arguments_of(const RunOptions& options, const std::stri
     };
     for (const auto& [option, value] : settings)
         if (!value.empty()) arguments.insert(arguments.end(), {option, value});
-    // What comes ahead is seen late, or never.
-    if (!options.record.empty()) arguments.insert(arguments.end(), {"--prefetch", "0"});
+    // What comes ahead is seen late, and what is kept for long not at all.
+    if (!options.record.empty()) arguments.insert(arguments.end(), {"--policy", "plain"});
     return arguments;
 }
 

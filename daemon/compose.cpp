@@ -242,7 +242,8 @@ bool HostDaemon::open_server(uint32_t sessions_max, int control_fd, std::string&
     options.incarnation = new_incarnation();
     options.userfaultfd = userfaultfd_.get();
     options.engine.sessions_max = sessions_max;
-    options.engine.prefetch_chunks_max = config_.prefetch_chunks_max;
+    if (!config_.learns) options.engine.prefetch_chunks_max = 0;
+    options.engine.recency_only = !config_.learns;
     Result<std::unique_ptr<Server>> server = Server::create(ports, options);
     if (!server) {
         problem = line_of("server", server.error(), "the machine is short of descriptors");

@@ -34,7 +34,7 @@ struct DaemonConfig {
     uint64_t budget_bytes = 0;  // has no default
     uint64_t chunk_bytes = limits::chunk_bytes_default;
     FramesChoice frames = FramesChoice::automatic;
-    uint32_t prefetch_chunks_max = limits::prefetch_chunks_max;
+    bool learns = true;
 
     std::string store_path = "/var/tmp";
     uint64_t store_bytes = 0;  // 0: chosen from the budget and the file system's room

@@ -34,6 +34,7 @@ struct EngineOptions {
     // and at most limits::free_frames_max.
     uint32_t free_frames = 0;
     uint32_t prefetch_chunks_max = limits::prefetch_chunks_max;  // 0: no prefetch
+    bool recency_only = false;  // nothing else decides which chunk goes
     // Blocks of one chunk that come in alone, at most. 0: a quarter of them.
     uint32_t pieces_per_chunk_max = 0;
     Nanos frame_deadline = limits::frame_deadline;

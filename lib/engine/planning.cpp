@@ -56,7 +56,7 @@ bool Engine::is_expected(ChunkRef chunk) {
 // Recency says whose frame is next; which of that session's it is, its own trial does.
 bool Engine::evict_by_rule(FrameIndex cold) {
     const SessionIndex index = frames_[cold].owner.session;
-    if (session_at(index).trial.next() == EvictionRule::keep_old) {
+    if (!options_.recency_only && session_at(index).trial.next() == EvictionRule::keep_old) {
         const auto newest = find_newest(index);
         if (newest && evict_followed(*newest, EvictionRule::keep_old)) {
             eviction_.stays_for(cold, *newest);

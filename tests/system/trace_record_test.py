@@ -103,7 +103,7 @@ class TraceRecordTest(RunTest):
 
     def test_a_daemon_of_many_clients_says_what_it_recorded(self):
         self.start_daemon("--budget", "512KiB", "--chunk", str(CHUNK), "--store-size", "64MiB",
-                          "--prefetch", "0", "--record", self.trace, stderr=subprocess.PIPE)
+                          "--policy", "plain", "--record", self.trace, stderr=subprocess.PIPE)
         orders = [far_apart(300, seed) for seed in (1, 2)]
         clients = [subprocess.Popen([CIUIC, "run", "--strict", "--", program("known_order"),
                                      str(CHUNKS * CHUNK), str(CHUNK), *order],
