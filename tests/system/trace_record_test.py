@@ -4,10 +4,14 @@ and was not does not look like one that was.
 Method: a program whose order is known, and what `ciuic trace` says of its trace."""
 import json
 import random
+import re
 import subprocess
+from pathlib import Path
 
 import harness
 from harness import CIUIC, SWAPD, RunTest, program
+
+TRACES = Path(__file__).resolve().parents[1] / "traces"
 
 KIB = 1024
 CHUNK = 64 * KIB
@@ -124,6 +128,23 @@ class TraceRecordTest(RunTest):
         per_region = sorted(region["distinct_chunks"] for region in info["regions"])
         self.assertEqual(per_region,
                          sorted(len({use.rstrip("w") for use in order}) for order in orders))
+
+
+class CommittedTracesTest(RunTest):
+    """Goal: the traces in tests/traces can be read, and are those that their README describes."""
+
+    def test_readme_says_what_info_says(self):
+        rows = re.findall(r"^\| `(\S+)` .* \| (\d+) \| (\d+) \| (\d+) \| .* \| .* \|$",
+                          (TRACES / "README.md").read_text(), re.M)
+        self.assertEqual(sorted(row[0] for row in rows),
+                         sorted(trace.name for trace in TRACES.glob("*.trace")))
+        self.assertGreaterEqual(len(rows), 5)
+        for name, uses, writes, chunks in rows:
+            done = subprocess.run([CIUIC, "trace", "info", "--json", TRACES / name], check=True,
+                                  capture_output=True)
+            info = json.loads(done.stdout)
+            self.assertEqual([info["uses"], info["writes"], info["distinct_chunks"]],
+                             [int(uses), int(writes), int(chunks)], name)
 
 
 if __name__ == "__main__":
