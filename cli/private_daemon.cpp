@@ -39,10 +39,12 @@ std::vector<std::string> arguments_of(const RunOptions& options, const std::stri
     const std::pair<const char*, const std::string&> settings[] = {
         {"--store", options.swap_dir}, {"--store-size", options.total},
         {"--chunk", options.chunk},    {"--frames", options.frames},
-        {"--report", report},
+        {"--report", report},          {"--record", options.record},
     };
     for (const auto& [option, value] : settings)
         if (!value.empty()) arguments.insert(arguments.end(), {option, value});
+    // What comes ahead is seen late, and what is kept for long not at all.
+    if (!options.record.empty()) arguments.insert(arguments.end(), {"--policy", "plain"});
     return arguments;
 }
 

@@ -179,6 +179,8 @@ int run(RunOptions options) {
     if (prepared.daemon && options.summary)
         std::fputs(summarize_report(prepared.daemon->report()).c_str(), stderr);
     prepared.daemon.reset();
+    if (status == 0 && !options.record.empty() && !fs::exists(options.record))
+        return refuse("there is no trace (the daemon's line above says why)");
     end_like(status);
 }
 

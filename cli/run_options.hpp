@@ -19,6 +19,7 @@ struct RunOptions {
     std::string chunk;
     std::string frames;
     std::string report;
+    std::string record;  // a trace of what is used; then the daemon's policy is plain
 
     std::string device = "auto";
     std::string socket;     // of the daemon that is running; empty: $CIUIC_SOCKET, else the default

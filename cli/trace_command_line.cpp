@@ -13,6 +13,15 @@
 namespace ciuic::cli {
 namespace {
 
+constexpr const char* what_a_recording_sees =
+    "What is seen: allocations of --threshold and above that are managed as under `ciuic run`; a "
+    "chunk of them each time that it is used and not in the window, and its first write there. "
+    "What is not: uses of a chunk that is still in the window (of the least window, of 8 chunks, "
+    "about the last 4 that were used), smaller allocations, files, and which of a program's "
+    "threads it was (each process is one). Times are those of the recording, in which every use "
+    "waits for its chunk.\n"
+    "Exit status: the command's; 125 where it was not run, or ended well and left no trace.";
+
 // A pattern's own options: one number for each parameter, if it was given.
 struct PatternApp {
     const trace::Pattern* pattern;
@@ -40,10 +49,12 @@ struct TraceCommandLine::State {
     CLI::App* info = nullptr;
     CLI::App* convert = nullptr;
     CLI::App* replay = nullptr;
+    CLI::App* record = nullptr;
     TraceInfoOptions info_options;
     TraceConvertOptions convert_options;
     TraceGenerateOptions generate_options;
     TraceReplayOptions replay_options;
+    TraceRecordOptions record_options;
     std::deque<PatternApp> patterns;
 
     void add_info();
@@ -51,6 +62,7 @@ struct TraceCommandLine::State {
     void add_generate();
     void add_pattern(CLI::App& generate, const trace::Pattern& pattern);
     void add_replay();
+    void add_record();
 };
 
 void TraceCommandLine::State::add_info() {
@@ -125,6 +137,29 @@ void TraceCommandLine::State::add_replay() {
     replay->add_flag("--json", replay_options.json, "for programs: schema ciuic-trace-replay-1");
 }
 
+void TraceCommandLine::State::add_record() {
+    record = trace->add_subcommand("record", "run a command, and write down what it uses");
+    record->footer(what_a_recording_sees);
+    record->add_option("-o,--output", record_options.to_path, "the trace to write")->required();
+    record->add_option("--chunk", record_options.chunk,
+                       "what is seen as one, a power of two from 64KiB (2MiB)");
+    record->add_option("--window", record_options.window,
+                       "memory that may really be used, in which uses are not seen (8 chunks)");
+    record->add_option("--total", record_options.total,
+                       "most managed memory in all, the swap file's size (2GiB)");
+    record->add_option("--swap-dir", record_options.swap_dir,
+                       "where the swap file goes (/dev/shm, if the machine has twice --total of "
+                       "memory to give; else /var/tmp)");
+    record->add_option("--threshold", record_options.threshold,
+                       "allocations of this size and above are seen (1MiB)");
+    record->add_flag("--mmap", record_options.serve_mmap, "large anonymous mappings, too");
+    record->add_flag("--summary,-v", record_options.summary, "a short report on standard error");
+    record->add_option("command", record_options.command, "what to run, with its arguments")
+        ->required()
+        ->option_text("-- CMD [ARG]...");
+    record->positionals_at_end();
+}
+
 TraceCommandLine::TraceCommandLine(CLI::App& app) : state_(std::make_unique<State>()) {
     state_->trace = app.add_subcommand(
         "trace", "what a program used of its memory, and how often policies would have had it");
@@ -133,6 +168,7 @@ TraceCommandLine::TraceCommandLine(CLI::App& app) : state_(std::make_unique<Stat
     state_->add_convert();
     state_->add_generate();
     state_->add_replay();
+    state_->add_record();
 }
 
 TraceCommandLine::~TraceCommandLine() = default;
@@ -143,6 +179,7 @@ TraceOptions TraceCommandLine::options() const {
     if (state_->info->parsed()) return state_->info_options;
     if (state_->convert->parsed()) return state_->convert_options;
     if (state_->replay->parsed()) return state_->replay_options;
+    if (state_->record->parsed()) return state_->record_options;
     TraceGenerateOptions options = state_->generate_options;
     for (const PatternApp& own : state_->patterns) {
         if (!own.app->parsed()) continue;

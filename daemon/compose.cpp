@@ -2,6 +2,7 @@
 #include "daemon/compose.hpp"
 
 #include "base/size_text.hpp"
+#include "daemon/recorder.hpp"
 #include "device/host/shared.hpp"
 #include "engine/worker_pool.hpp"
 #include "io/open.hpp"
@@ -100,10 +101,14 @@ public:
     bool build(DaemonConfig config, int control_fd, std::string& problem);
     Server& server() override { return *server_; }
     std::string report() override;
+    void stop_recording() override {
+        if (recorder_) recorder_->finish();
+    }
 
 private:
     bool open_store(std::string& problem);
     bool open_device(uint32_t sessions_max, std::string& problem);
+    bool open_recorder(uint32_t sessions_max, std::string& problem);
     bool open_server(uint32_t sessions_max, int control_fd, std::string& problem);
     bool open_socket(std::string& problem);
 
@@ -118,6 +123,7 @@ private:
     Arena bounce_;
     std::optional<SharedHostSpaces> spaces_;
     UniqueFd userfaultfd_;
+    std::unique_ptr<Recorder> recorder_;  // none: nothing is recorded
     std::unique_ptr<Server> server_;
 };
 
@@ -130,7 +136,25 @@ bool HostDaemon::build(DaemonConfig config, int control_fd, std::string& problem
     config_ = *std::move(complete);
     const uint32_t sessions_max = sessions_for_descriptors();
     return open_store(problem) && open_device(sessions_max, problem) &&
-           open_server(sessions_max, control_fd, problem) && open_socket(problem);
+           open_recorder(sessions_max, problem) && open_server(sessions_max, control_fd, problem) &&
+           open_socket(problem);
+}
+
+// A recording that cannot begin is refused: without it, the run would be for nothing.
+bool HostDaemon::open_recorder(uint32_t sessions_max, std::string& problem) {
+    if (config_.record.empty()) return true;
+    auto recorder = Recorder::create({.path = config_.record,
+                                      .chunk_bytes = config_.chunk_bytes,
+                                      .sessions_max = sessions_max,
+                                      .began = started_});
+    const Status recording = recorder ? (*recorder)->start() : Status(recorder.error());
+    if (!recording) {
+        problem = line_of("record " + config_.record, recording.error(),
+                          "give --record a path that can be written");
+        return false;
+    }
+    recorder_ = *std::move(recorder);
+    return true;
 }
 
 bool HostDaemon::open_store(std::string& problem) {
@@ -204,6 +228,7 @@ bool HostDaemon::open_server(uint32_t sessions_max, int control_fd, std::string&
         .clock = clock_,
         .spaces = *spaces_,
         .bounce = bounce_.memory.bytes(),
+        .witness = recorder_.get(),
         .engine_fds = {device_->event_fd(), io_->event_fd(), workers_->event_fd()},
         .control_fd = control_fd};
     ServerOptions options;
@@ -217,6 +242,8 @@ bool HostDaemon::open_server(uint32_t sessions_max, int control_fd, std::string&
     options.incarnation = new_incarnation();
     options.userfaultfd = userfaultfd_.get();
     options.engine.sessions_max = sessions_max;
+    if (!config_.learns) options.engine.prefetch_chunks_max = 0;
+    options.engine.recency_only = !config_.learns;
     Result<std::unique_ptr<Server>> server = Server::create(ports, options);
     if (!server) {
         problem = line_of("server", server.error(), "the machine is short of descriptors");
@@ -250,12 +277,14 @@ std::string HostDaemon::report() {
                             .io = io_->name(),
                             .store_path = config_.store_path,
                             .store_capacity_bytes = config_.store_bytes,
-                            .store_direct = swap_file_.direct};
+                            .store_direct = swap_file_.direct,
+                            .record_path = config_.record};
     const ReportNumbers numbers{.store = store_->stats(),
                                 .total = server_->engine().total_stats(),
                                 .counts = server_->total_counts(),
                                 .server = server_->counts(),
                                 .sessions = server_->summaries(),
+                                .record = recorder_ ? recorder_->counts() : RecordCounts{},
                                 .wall_seconds =
                                     static_cast<double>((clock_.now() - started_).value) / 1e9};
     return make_report(facts, numbers);

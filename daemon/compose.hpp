@@ -21,6 +21,8 @@ public:
     virtual Server& server() = 0;
     // As of now.
     virtual std::string report() = 0;
+    // When the last turn is over: ends what is being recorded, if anything is.
+    virtual void stop_recording() = 0;
 };
 
 // Builds everything and listens. `control_fd`: ServerPorts. Where the machine refuses, returns

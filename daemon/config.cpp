@@ -99,6 +99,12 @@ std::string set_frames(DaemonConfig& config, const std::string& text) {
     return "frames are one of auto, hugetlb, tmpfs, memfd";
 }
 
+std::string set_policy(DaemonConfig& config, const std::string& text) {
+    if (text != "learn" && text != "plain") return "policy is one of learn, plain";
+    config.learns = text == "learn";
+    return {};
+}
+
 std::string set_io(DaemonConfig& config, const std::string& text) {
     if (text == "auto")
         config.io = IoKind::automatic;
@@ -125,12 +131,16 @@ constexpr std::array all_settings{
     Setting{"daemon", "report", "--report", "write a JSON report here at the end, and on SIGUSR1",
             true,
             [](DaemonConfig& c, const std::string& text) { return set_path(c.report, text); }},
+    Setting{"daemon", "record", "--record", "write a trace of the uses that are seen here", true,
+            [](DaemonConfig& c, const std::string& text) { return set_path(c.record, text); }},
     Setting{"device", "kind", "--device", "kind of device: host", true, set_device_kind},
     Setting{
         "device", "budget", "--budget", "device memory to use, e.g. 6GiB (required)", false,
         [](DaemonConfig& c, const std::string& text) { return set_size(c.budget_bytes, text); }},
     Setting{"device", "chunk", "--chunk", "unit of residency, a power of two", false, set_chunk},
     Setting{"device", "frames", "--frames", "auto, hugetlb, tmpfs or memfd", true, set_frames},
+    Setting{"device", "policy", "--policy", "learn; plain: for recordings, nothing comes ahead",
+            true, set_policy},
     Setting{"store", "path", "--store", "directory for the swap file, or a file to keep", true,
             [](DaemonConfig& c, const std::string& text) { return set_path(c.store_path, text); }},
     Setting{"store", "size", "--store-size", "size of the swap file", false,

@@ -28,11 +28,13 @@ struct DaemonConfig {
     std::string socket = wire::default_socket_path;
     mode_t socket_mode = 0600;
     std::string report;  // empty: none
+    std::string record;  // likewise
 
     std::string device_kind = "host";
     uint64_t budget_bytes = 0;  // has no default
     uint64_t chunk_bytes = limits::chunk_bytes_default;
     FramesChoice frames = FramesChoice::automatic;
+    bool learns = true;
 
     std::string store_path = "/var/tmp";
     uint64_t store_bytes = 0;  // 0: chosen from the budget and the file system's room

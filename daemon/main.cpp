@@ -110,6 +110,7 @@ int run(int argc, char** argv) {
     }
     const bool finished = serve(*daemon, signals.get(), options.config.report);
     ::unlink(options.config.socket.c_str());
+    daemon->stop_recording();
     write_report_file(*daemon, options.config.report);
     if (finished) return static_cast<int>(ExitCode::ok);
     // Transfers may be under way into what a destructor would take from under them.

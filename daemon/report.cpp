@@ -124,6 +124,11 @@ std::string make_report(const ReportFacts& facts, const ReportNumbers& numbers) 
                          {"readers", numbers.server.readers},
                          {"readers_refused", numbers.server.readers_refused},
                          {"summaries_dropped", numbers.server.summaries_dropped}};
+    if (!facts.record_path.empty())
+        report["record"] = {{"path", facts.record_path},
+                            {"uses", numbers.record.uses},
+                            {"uses_lost", numbers.record.lost},
+                            {"failed", numbers.record.failed}};
     Json& total = report["total"] = Json::object();
     put_stats(total, numbers.total);
     put_counts(total, numbers.counts);

@@ -7,6 +7,7 @@
 // Threads: the daemon's.
 #pragma once
 
+#include "daemon/recorder.hpp"
 #include "daemon/server.hpp"
 
 #include <string>
@@ -25,6 +26,7 @@ struct ReportFacts {
     std::string store_path;
     uint64_t store_capacity_bytes = 0;
     bool store_direct = false;  // O_DIRECT, without the page cache
+    std::string record_path{};  // empty: nothing is recorded
 };
 
 struct ReportNumbers {
@@ -33,6 +35,7 @@ struct ReportNumbers {
     ClientCounts counts;
     ServerCounts server;
     std::vector<SessionSummary> sessions;
+    RecordCounts record{};
     double wall_seconds = 0;
 };
 

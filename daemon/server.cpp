@@ -39,9 +39,9 @@ Result<std::unique_ptr<Server>> Server::create(const ServerPorts& ports,
 
 Server::Server(const ServerPorts& ports, const ServerOptions& options, UniqueFd epoll)
     : ports_(ports), options_(options), epoll_(std::move(epoll)),
-      engine_(
-          EnginePorts{ports.device, ports.store, ports.workers, ports.clock, *this, ports.bounce},
-          options.engine),
+      engine_(EnginePorts{ports.device, ports.store, ports.workers, ports.clock, *this,
+                          ports.bounce, ports.witness},
+              options.engine),
       host_{.engine = engine_,
             .spaces = ports.spaces,
             .chunk_bytes = ports.device.traits().chunk_bytes,

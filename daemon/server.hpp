@@ -30,6 +30,7 @@ struct ServerPorts {
     Clock& clock;
     Spaces& spaces;
     std::span<std::byte> bounce{};  // EnginePorts says what for
+    UseWitness* witness = nullptr;  // likewise
     // Readable when the engine has something to drain. Level-triggered.
     std::array<int, 3> engine_fds{-1, -1, -1};
     // Readable when the owner wants turn() to return; -1: never.

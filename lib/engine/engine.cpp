@@ -93,6 +93,7 @@ Result<SessionIndex> Engine::open_session(const SessionOptions& options) {
     *place = std::move(session);
     const auto index = static_cast<uint32_t>(place - sessions_.begin());
     sessions_end_ = std::max(sessions_end_, index + 1);
+    if (ports_.witness) ports_.witness->opened(SessionIndex{index}, chunks);
     return SessionIndex{index};
 }
 
@@ -132,6 +133,7 @@ Status Engine::promise(SessionIndex index, ChunkRange range) {
     }
     session.end_chunk = std::max(session.end_chunk, end);
     session.reserved -= range.count;
+    if (ports_.witness) ports_.witness->promised(index, range.first, range.count);
     return {};
 }
 

@@ -34,6 +34,7 @@ struct EngineOptions {
     // and at most limits::free_frames_max.
     uint32_t free_frames = 0;
     uint32_t prefetch_chunks_max = limits::prefetch_chunks_max;  // 0: no prefetch
+    bool recency_only = false;  // nothing else decides which chunk goes
     // Blocks of one chunk that come in alone, at most. 0: a quarter of them.
     uint32_t pieces_per_chunk_max = 0;
     Nanos frame_deadline = limits::frame_deadline;
@@ -273,7 +274,8 @@ private:
     bool start_prefetch_of(SessionIndex index);
     bool has_room_for_zeros() const;
     bool has_prefetch_room(const Session& session) const;
-    void note_touch(ChunkRef chunk);
+    void note_touch(ChunkRef chunk, bool is_write);
+    void tell_use(ChunkRef chunk, bool is_write);
     bool keeps_to_order(const Session& session) const;
     std::optional<ChunkIndex> next_ahead(const Session& session) const;
     void pass_ahead(Session& session, bool brought);

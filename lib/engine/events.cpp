@@ -89,7 +89,7 @@ void Engine::on_missing(ChunkRef chunk, uint32_t block, bool is_write) {
     case ChunkState::empty:
     case ChunkState::stored:
         want(chunk, block, is_write, Cause::fault);
-        note_touch(chunk);
+        note_touch(chunk, is_write);
         break;
     case ChunkState::ready:
     case ChunkState::zeroed:
@@ -98,8 +98,14 @@ void Engine::on_missing(ChunkRef chunk, uint32_t block, bool is_write) {
     case ChunkState::resident:
         if (!touch_resident(chunk, block, is_write)) want(chunk, block, is_write, Cause::fault);
         break;
-    case ChunkState::scattered: touch_scattered(chunk, block, is_write); break;
-    case ChunkState::sparse: touch_sparse(chunk, block, is_write); break;
+    case ChunkState::scattered:
+        tell_use(chunk, is_write);
+        touch_scattered(chunk, block, is_write);
+        break;
+    case ChunkState::sparse:
+        tell_use(chunk, is_write);
+        touch_sparse(chunk, block, is_write);
+        break;
     case ChunkState::filling:
     case ChunkState::fetching:
     case ChunkState::evicting:
@@ -118,6 +124,7 @@ void Engine::on_write(ChunkRef chunk, uint32_t block) {
     const FrameIndex frame{record(chunk).frame};
     note_shown(chunk, true);
     note_use(chunk);
+    tell_use(chunk, true);
     // A program that is gone needs no answer; the session's end is on its way.
     if (ports_.device.allow_write(chunk, frame).error().code == Errc::busy)
         want(chunk, block, true, Cause::fault);
@@ -145,12 +152,14 @@ void Engine::touch_moving(ChunkRef chunk, bool is_write) {
     Move& move = move_of(chunk);
     if (move.kind == MoveKind::evict) {
         move.recalled = true;
+        tell_use(chunk, is_write);
     } else if (move.kind == MoveKind::grow) {
         facts.flags |= ChunkFlags::dense;
+        tell_use(chunk, is_write);
     } else if (!move.demanded) {
         move.demanded = true;
         if (move.kind == MoveKind::fetch) ++session_at(chunk.session).stats.prefetches_used;
-        note_touch(chunk);
+        note_touch(chunk, is_write);
     }
 }
 

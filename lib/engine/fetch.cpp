@@ -302,7 +302,7 @@ bool Engine::show_untouched(ChunkRef chunk, bool is_write) {
     apply(chunk, ChunkEvent::show);
     note_use(chunk);
     note_shown(chunk, writable);
-    note_touch(chunk);
+    note_touch(chunk, is_write);
     return true;
 }
 

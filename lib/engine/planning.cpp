@@ -56,7 +56,7 @@ bool Engine::is_expected(ChunkRef chunk) {
 // Recency says whose frame is next; which of that session's it is, its own trial does.
 bool Engine::evict_by_rule(FrameIndex cold) {
     const SessionIndex index = frames_[cold].owner.session;
-    if (session_at(index).trial.next() == EvictionRule::keep_old) {
+    if (!options_.recency_only && session_at(index).trial.next() == EvictionRule::keep_old) {
         const auto newest = find_newest(index);
         if (newest && evict_followed(*newest, EvictionRule::keep_old)) {
             eviction_.stays_for(cold, *newest);
@@ -115,7 +115,12 @@ bool Engine::plan_evictions() {
     return started > 0;
 }
 
-void Engine::note_touch(ChunkRef chunk) {
+void Engine::tell_use(ChunkRef chunk, bool is_write) {
+    if (ports_.witness) ports_.witness->used(chunk, is_write, ports_.clock.now());
+}
+
+void Engine::note_touch(ChunkRef chunk, bool is_write) {
+    tell_use(chunk, is_write);
     Session& session = session_at(chunk.session);
     session.order->touched(chunk.chunk);
     const PrefetchProposal proposal = session.streams.touched(chunk.chunk, session.end_chunk);

@@ -30,6 +30,19 @@ public:
     virtual void tampered(SessionIndex) {}
 };
 
+// Who is told of the uses that the engine sees: misses, first touches of what came ahead, acquires
+// of what was not there, first writes. Not of hits: nobody sees those. Called on the engine's
+// thread; must not call back into the engine, wait or allocate.
+class UseWitness {
+public:
+    virtual ~UseWitness() = default;
+    // A session with so many chunks of address space, in place of the last one of this index.
+    virtual void opened(SessionIndex session, uint32_t chunks) = 0;
+    // Chunks `first` .. `first` + `count` - 1 belong to a region from now on.
+    virtual void promised(SessionIndex session, ChunkIndex first, uint32_t count) = 0;
+    virtual void used(ChunkRef chunk, bool is_write, Nanos when) = 0;
+};
+
 struct EnginePorts {
     Device& device;
     SwapStore& store;
@@ -40,6 +53,7 @@ struct EnginePorts {
     // device makes room; half of the memory is for each. Aligned to limits::granule_bytes. Without
     // any, chunks come in whole, after their room.
     std::span<std::byte> bounce{};
+    UseWitness* witness = nullptr;  // none: nobody wants to know
 };
 
 // The words that a client writes: one per chunk, pins in use in the low 16 bits, accesses above.

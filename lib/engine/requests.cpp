@@ -124,7 +124,10 @@ bool Engine::advance_promise(SessionIndex index, Waiter& waiter) {
         --session.reserved;
         session.end_chunk = std::max(session.end_chunk, ++waiter.settled);
     }
-    if (waiter.settled == waiter.end) complete(index, waiter, Errc::ok);
+    if (waiter.settled < waiter.end) return true;
+    if (ports_.witness)
+        ports_.witness->promised(index, ChunkIndex{waiter.first}, waiter.end - waiter.first);
+    complete(index, waiter, Errc::ok);
     return true;
 }
 
@@ -163,7 +166,7 @@ void Engine::acquire_chunk(ChunkRef chunk) {
     case ChunkState::sparse:
         if (facts.flags & ChunkFlags::wanted) return;
         want(chunk, 0, false, Cause::acquire);
-        note_touch(chunk);
+        note_touch(chunk, false);
         break;
     case ChunkState::ready:
     case ChunkState::zeroed:

@@ -45,6 +45,19 @@ TEST(CommandLine, TraceReplayTakesListsEitherWay) {
     }
 }
 
+TEST(CommandLine, TraceRecordLeavesTheCommandItsOptions) {
+    for (const bool has_dashes : {true, false}) {
+        std::vector<std::string> words = {"record", "-o", "x.trace", "--chunk", "64KiB"};
+        if (has_dashes) words.emplace_back("--");
+        words.insert(words.end(), {"sort", "-o", "y", "--window=3"});
+        const auto options = read_trace<TraceRecordOptions>(words);
+        EXPECT_EQ(options.to_path, "x.trace");
+        EXPECT_EQ(options.chunk, "64KiB");
+        EXPECT_EQ(options.window, "");
+        EXPECT_EQ(options.command, (std::vector<std::string>{"sort", "-o", "y", "--window=3"}));
+    }
+}
+
 TEST(CommandLine, TraceGenerateHasThePatternsOwnParameters) {
     const auto options = read_trace<TraceGenerateOptions>(
         {"generate", "zipf", "--alpha", "1.25", "--seed", "9", "-o", "x.trace"});

@@ -34,9 +34,9 @@ protected:
 TEST_F(ConfigTest, ReadsEverySetting) {
     const auto problems = read(
         "[daemon]\nsocket = \"/tmp/s\"\nsocket_mode = \"0660\"\n"
-        "report = \"/tmp/r\"\n"
+        "report = \"/tmp/r\"\nrecord = \"/tmp/t\"\n"
         "[device]\nkind = \"host\"\nbudget = \"1.5GiB\"\nchunk = 65536\n"
-        "frames = \"tmpfs\"\n"
+        "frames = \"tmpfs\"\npolicy = \"plain\"\n"
         "[store]\npath = \"/tmp\"\nsize = \"6GiB\"\nio = \"threads\"\n"
         "[session]\nmax_promise = \"4GiB\"\nmax_frames = 99\nguarantee = \"1GiB\"\nweight = 300\n"
         "[user]\nmax_sessions = 5\nmax_promise = \"8GiB\"\n"
@@ -45,6 +45,8 @@ TEST_F(ConfigTest, ReadsEverySetting) {
     EXPECT_EQ(config_.socket, "/tmp/s");
     EXPECT_EQ(config_.socket_mode, 0660u);
     EXPECT_EQ(config_.report, "/tmp/r");
+    EXPECT_EQ(config_.record, "/tmp/t");
+    EXPECT_FALSE(config_.learns);
     EXPECT_EQ(config_.budget_bytes, GiB + GiB / 2);
     EXPECT_EQ(config_.chunk_bytes, 64 * KiB);
     EXPECT_EQ(config_.frames, FramesChoice::tmpfs);
@@ -59,7 +61,7 @@ TEST_F(ConfigTest, ReadsEverySetting) {
     EXPECT_EQ(config_.user.max_promise_bytes, 8 * GiB);
     EXPECT_EQ(config_.worker_threads, 3u);
     EXPECT_TRUE(check_config(config_).empty());
-    EXPECT_EQ(settings().size(), 17u);
+    EXPECT_EQ(settings().size(), 19u);
 }
 
 // Goal: each mistake gives one line that names the file, the line, the key, and what would be
@@ -80,6 +82,7 @@ TEST_F(ConfigTest, NamesEveryMistake) {
         {"[device]\nchunk = \"32KiB\"\n", "a chunk is a power of two"},
         {"[device]\nchunk = \"128MiB\"\n", "a chunk is a power of two"},
         {"[device]\nframes = \"huge\"\n", "frames are one of auto, hugetlb, tmpfs, memfd"},
+        {"[device]\npolicy = \"none\"\n", "policy is one of learn, plain"},
         {"[device]\nkind = \"cuda\"\n", "this build has one kind of device: host"},
         {"[store]\nio = \"aio\"\n", "io is one of auto, io_uring, threads"},
         {"[store]\npath = \"\"\n", "the path is empty; leave the key out for the default"},

@@ -111,6 +111,18 @@ TEST(Report, DescribesTheDevice) {
     EXPECT_EQ(report["store"]["capacity_bytes"], 5);
 }
 
+// Goal: a recording is in the report with what it lacks, and no other report speaks of one. Method:
+// facts with and without a path.
+TEST(Report, SaysWhatIsRecorded) {
+    ReportNumbers numbers;
+    numbers.record = {.uses = 7, .lost = 2, .failed = false};
+    EXPECT_FALSE(nlohmann::ordered_json::parse(make_report({}, numbers)).contains("record"));
+    ReportFacts facts;
+    facts.record_path = "/t";
+    const auto report = nlohmann::ordered_json::parse(make_report(facts, numbers));
+    EXPECT_EQ(report["record"].dump(), R"({"path":"/t","uses":7,"uses_lost":2,"failed":false})");
+}
+
 // Goal: readers see the old report or the new one, never half of one; a place that cannot be
 // written is named. Method: write over a file, then into a missing directory.
 TEST(Report, ReplacesTheFile) {

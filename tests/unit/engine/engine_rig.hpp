@@ -178,10 +178,10 @@ protected:
 
     explicit EngineRig(bool sees_writes = true, uint32_t pieces = 0,
                        const EngineOptions& options = {}, uint32_t frame_count = frames,
-                       bool opens_parts = false)
+                       bool opens_parts = false, UseWitness* witness = nullptr)
         : device(frame_count, chunk_bytes, sees_writes ? block_bytes : chunk_bytes, sees_writes,
                  pieces, block_bytes, opens_parts),
-          engine{{device, store, workers, clock, *this, bounce}, options} {
+          engine{{device, store, workers, clock, *this, bounce, witness}, options} {
         open_session();
     }
 
