@@ -118,7 +118,10 @@ def doubts(records, sizes):
         if totals["fetches"] < least:
             found.append(f"{name}, {pattern}: {totals['fetches']} fetches where Belady makes "
                          f"{least / FETCHED_AT_LEAST:.0f}")
-        if totals["prefetches_in_order"] * 2 < totals["prefetches"] or not totals["prefetches"]:
+        if totals["prefetches_used"] == 0:
+            found.append(f"{name}, {pattern}: nothing was prefetched")
+        # Neighbours in address order are a stream, too.
+        if pattern == "order" and totals["prefetches_in_order"] * 2 < totals["prefetches"]:
             found.append(f"{name}, {pattern}: {totals['prefetches_in_order']} of "
                          f"{totals['prefetches']} prefetches were in the learnt order")
     return found

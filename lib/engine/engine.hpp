@@ -18,6 +18,7 @@
 #include "engine/session.hpp"
 #include "engine/stats.hpp"
 #include "policy/clock_eviction.hpp"
+#include "policy/free_reserve.hpp"
 #include "residency/frame_table.hpp"
 #include "residency/piece_table.hpp"
 
@@ -30,8 +31,9 @@
 namespace ciuic {
 
 struct EngineOptions {
-    // So many frames are kept free, or on their way to it. 0: a sixteenth of all, at least 4
-    // and at most limits::free_frames_max.
+    // So many frames are kept free, or on their way to it, while evictions write; fewer while they
+    // do not (policy/free_reserve). 0: a sixteenth of all, at least 4 and at most
+    // limits::free_frames_max.
     uint32_t free_frames = 0;
     uint32_t prefetch_chunks_max = limits::prefetch_chunks_max;  // 0: no prefetch
     // Blocks of one chunk that come in alone, at most. 0: a quarter of them.
@@ -346,6 +348,7 @@ private:
     uint32_t promised_ = 0;           // by all sessions
     uint32_t evicting_ = 0;           // eviction moves under way
     uint32_t pieces_leaving_ = 0;     // piece_out moves under way
+    FreeReserve reserve_;
     uint32_t opens_left_ = 0;         // of this turn (limits::opens_per_turn)
     uint32_t work_left_ = 0;          // of this turn (limits::work_per_turn)
     bool opens_refused_ = false;      // the last frame that was to be opened
