@@ -326,6 +326,7 @@ private:
     FrameTable frames_;
     PieceTable pieces_;
     ClockEviction eviction_;
+    FreeReserve reserve_;
     std::vector<Frame> frame_memory_;
     std::vector<Piece> piece_memory_;
     ArrivalOrder arrivals_;
@@ -348,7 +349,6 @@ private:
     uint32_t promised_ = 0;           // by all sessions
     uint32_t evicting_ = 0;           // eviction moves under way
     uint32_t pieces_leaving_ = 0;     // piece_out moves under way
-    FreeReserve reserve_;
     uint32_t opens_left_ = 0;         // of this turn (limits::opens_per_turn)
     uint32_t work_left_ = 0;          // of this turn (limits::work_per_turn)
     bool opens_refused_ = false;      // the last frame that was to be opened
