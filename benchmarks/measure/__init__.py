@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What benchmarks/run and benchmarks/table share: the machine, its limits, the programs."""
+"""What benchmarks/run, table and sweep share: the machine, its limits, the programs."""

@@ -8,12 +8,13 @@
 //        pattern_bench --smoke: every pattern once, embedded
 //
 // A line on standard input is a pass, a JSON line on standard output is what came of it:
-//   sequential read|write       every page in order
-//   chunk read|write            every page, chunk by chunk, chunks in random order
-//   order read|write            the same, in the same order each time
+//   sequential read|write [US]  every page in order
+//   chunk read|write [US]       every page, chunk by chunk, chunks in random order
+//   order read|write [US]       the same, in the same order each time
 //   touch read|write [COUNT]    pages at random
 //   acquire read|write          every chunk in random order, acquired as a whole, then its pages
 //   stream                      ten times a = b + 3 c over three arrays; takes the pages' place
+// With US, each chunk is worked on for so many microseconds from when its first page was there.
 // Latencies are those of misses: of a page (touch), of all pages of a chunk, of the acquire.
 #include "benchmarks/path/memory_backing.hpp"
 #include "benchmarks/path/page_set.hpp"
@@ -59,7 +60,7 @@ struct Options {
 struct Command {
     std::string pattern;
     bool write = false;
-    uint64_t count = 0;  // of touches
+    uint64_t count = 0;  // of touches, or microseconds
 };
 
 struct Figures {
@@ -111,7 +112,7 @@ private:
     std::vector<uint64_t> shuffled_chunks();
     void visit(uint64_t page, bool write);
     void visit_chunk(uint64_t chunk, bool write);
-    void visit_timed(uint64_t chunk, bool write, Figures& figures);
+    void visit_timed(uint64_t chunk, const Command& command, Figures& figures);
     void note(double took_seconds, Figures& figures);
 
     MemoryBacking memory_;
@@ -143,25 +144,29 @@ void Bench::note(double took_seconds, Figures& figures) {
     (memory_.was_miss() ? figures.miss_us : figures.hit_us).push_back(took_seconds * 1e6);
 }
 
-void Bench::visit_timed(uint64_t chunk, bool write, Figures& figures) {
+void Bench::visit_timed(uint64_t chunk, const Command& command, Figures& figures) {
     memory_.expect_touch(chunk * chunk_bytes, chunk_bytes);
     const double start = seconds_now();
-    visit_chunk(chunk, write);
+    if (command.count > 0) pages_.touch(chunk * pages_per_chunk);
+    const double end = seconds_now() + static_cast<double>(command.count) * 1e-6;
+    visit_chunk(chunk, command.write);
     note(seconds_now() - start, figures);
     figures.bytes += chunk_bytes;
+    while (command.count > 0 && seconds_now() < end) {
+    }
 }
 
 void Bench::sequential(const Command& command, Figures& figures) {
-    for (uint64_t chunk = 0; chunk < chunks(); ++chunk) visit_timed(chunk, command.write, figures);
+    for (uint64_t chunk = 0; chunk < chunks(); ++chunk) visit_timed(chunk, command, figures);
 }
 
 void Bench::chunk(const Command& command, Figures& figures) {
-    for (const uint64_t chunk : shuffled_chunks()) visit_timed(chunk, command.write, figures);
+    for (const uint64_t chunk : shuffled_chunks()) visit_timed(chunk, command, figures);
 }
 
 void Bench::order(const Command& command, Figures& figures) {
     if (order_.empty()) order_ = shuffled_chunks();
-    for (const uint64_t chunk : order_) visit_timed(chunk, command.write, figures);
+    for (const uint64_t chunk : order_) visit_timed(chunk, command, figures);
 }
 
 void Bench::touch(const Command& command, Figures& figures) {

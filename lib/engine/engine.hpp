@@ -18,6 +18,7 @@
 #include "engine/session.hpp"
 #include "engine/stats.hpp"
 #include "policy/clock_eviction.hpp"
+#include "policy/free_reserve.hpp"
 #include "residency/frame_table.hpp"
 #include "residency/piece_table.hpp"
 
@@ -30,8 +31,9 @@
 namespace ciuic {
 
 struct EngineOptions {
-    // So many frames are kept free, or on their way to it. 0: a sixteenth of all, at least 4
-    // and at most limits::free_frames_max.
+    // So many frames are kept free, or on their way to it, while evictions write; fewer while they
+    // do not (policy/free_reserve). 0: a sixteenth of all, at least 4 and at most
+    // limits::free_frames_max.
     uint32_t free_frames = 0;
     uint32_t prefetch_chunks_max = limits::prefetch_chunks_max;  // 0: no prefetch
     bool recency_only = false;  // nothing else decides which chunk goes
@@ -326,6 +328,7 @@ private:
     FrameTable frames_;
     PieceTable pieces_;
     ClockEviction eviction_;
+    FreeReserve reserve_;
     std::vector<Frame> frame_memory_;
     std::vector<Piece> piece_memory_;
     ArrivalOrder arrivals_;

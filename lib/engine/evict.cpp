@@ -150,6 +150,7 @@ void Engine::finish_evict(Move& move, bool clean) {
     release_frame(chunk);
     ++stats.evictions;
     if (clean) ++stats.evictions_clean;
+    reserve_.left(!clean);
     end_wait(chunk);
     end_move(move);
 }

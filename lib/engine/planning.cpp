@@ -99,8 +99,8 @@ bool Engine::evict_followed(FrameIndex frame, EvictionRule by) {
 bool Engine::plan_evictions() {
     uint32_t started = 0;
     const uint32_t coming = frames_.free() + evicting_;
-    if (coming < options_.free_frames)
-        started += evict_some(std::nullopt, options_.free_frames - coming);
+    const uint32_t wanted = reserve_.frames(options_.free_frames);
+    if (coming < wanted) started += evict_some(std::nullopt, wanted - coming);
 
     for (uint32_t turn = 0; turn < sessions_end_; ++turn) {
         const uint32_t index = (next_giving_up_ + turn) % sessions_end_;

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Free reserve: how many frames are kept free, so that whoever needs one does not wait for an
+// eviction.
+//
+// All that the options allow while evictions write: a write takes as long as the read that wants
+// the frame. Where the store still has the bytes a frame is given up in no time, or after a hash of
+// it, and half is enough. The other half is memory that holds nothing: of a set that is a quarter
+// too large for 1 GiB, eight frames are one miss in twenty.
+//
+// Not here: what goes (the engine).
+// Threads: one. Pure.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace ciuic {
+
+class FreeReserve {
+public:
+    // A chunk was evicted.
+    void left(bool written) {
+        if (written)
+            writes_ = std::min(writes_ + per_write, writes_max);
+        else if (writes_ > 0)
+            --writes_;
+    }
+
+    // most: what the options allow.
+    uint32_t frames(uint32_t most) const {
+        if (writes_ >= writes_max / 2) return most;
+        return std::max(std::min(most, least), most / 2);
+    }
+
+private:
+    // More than one in nine has written lately: the whole reserve. One that writes now and then,
+    // what was never evicted before, does not call for it.
+    static constexpr uint32_t per_write = 8;
+    static constexpr uint32_t writes_max = 64;
+    // So few are no loss, and a prefetch leaves a quarter of the reserve alone.
+    static constexpr uint32_t least = 4;
+
+    uint32_t writes_ = writes_max;
+};
+
+}  // namespace ciuic
