@@ -63,9 +63,9 @@ Result<Sizes> choose_sizes(const ciuic_options& options) {
         return Error{Errc::no_memory, 0,
                      "the budget is larger than this machine's memory; lower budget_bytes"};
     // Small budgets and small chunks have no pieces: whole chunks serve them better.
-    sizes.pieces_bytes = std::min(sizes.budget_bytes / limits::pieces_budget_divisor,
-                                  limits::pieces_bytes_max) &
-                         ~(chunk - 1);
+    sizes.pieces_bytes =
+        std::min(sizes.budget_bytes / limits::pieces_budget_divisor, limits::pieces_bytes_max) &
+        ~(chunk - 1);
     if (sizes.pieces_bytes < limits::pieces_min * sizes.block_bytes ||
         chunk < limits::pieces_per_chunk_max * sizes.block_bytes)
         sizes.pieces_bytes = 0;

@@ -81,9 +81,8 @@ Result<SessionIndex> Engine::open_session(const SessionOptions& options) {
         std::clamp(options_.prefetch_chunks_max, 1u, session->frames_max / 4);
     session->streams = StreamPrefetch(depth_max);
     const auto chunks = static_cast<uint32_t>(options.records.size());
-    auto order_memory =
-        Mapping::create(OrderPrefetch::memory_bytes(chunks), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+    auto order_memory = Mapping::create(OrderPrefetch::memory_bytes(chunks), PROT_READ | PROT_WRITE,
+                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
     if (!order_memory) return order_memory.error();
     session->order_memory = std::move(*order_memory);
     session->order.emplace(session->order_memory.bytes(), chunks, depth_max);

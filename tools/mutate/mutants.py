@@ -126,7 +126,7 @@ MUTANTS = [
     (ENGINE, "if (session.chunks.allows(ChunkIndex{chunk}, ChunkEvent::promise)) continue;",
      "continue;", "promises a chunk twice"),
     (PLANNING, "if (is_expected(cold.owner))", "if (false)", "evicts what its order expects next"),
-    (PLANNING, "if (coming < options_.free_frames)", "if (false)", "never evicts ahead of need"),
+    (PLANNING, "if (coming < wanted)", "if (false)", "never evicts ahead of need"),
     (FETCH, "if (find_piece(move.chunk, block)) continue;", "",
      "loses a chunk for damage under a piece"),
     (FETCH, "Status shown = conceal_pieces(chunk, move.bytes);", "Status shown;",
