@@ -154,7 +154,6 @@ void AdaptiveEviction::unqueue_oldest() {
 // Who was an outsider is none of the new leader's business. What is left of the queue keeps its
 // marks until the hand comes by; an epoch comes again only when there are none of it.
 void AdaptiveEviction::begin_change() {
-    ++changes_;
     if (epoch_ == epochs) {
         while (is_changing()) go_on_changing(looks_per_use);
         for (uint8_t& mark : marks_) mark &= in_frame;

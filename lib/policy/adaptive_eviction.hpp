@@ -50,7 +50,6 @@ public:
     std::optional<ChunkIndex> victim();
 
     Expert leading() const { return contest_.leading(); }
-    uint32_t changes() const { return changes_; }  // of the lead
     const SequenceLearner& learner() const { return learner_; }
 
 private:
@@ -94,7 +93,6 @@ private:
     uint64_t without_future_ = 0;  // uses since it led
     uint32_t frames_ = 0;
     uint32_t latest_ = none_index;  // use
-    uint32_t changes_ = 0;
 };
 
 }  // namespace ciuic

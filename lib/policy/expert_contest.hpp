@@ -6,7 +6,8 @@
 // of the frames, which is what changing over costs at worst. The future's leads while the learner
 // is confident, once its order has lasted for a quarter of the frames; only where it still loses by
 // as many misses as there are frames it is not believed. Each time that its lead ends before it has
-// paid for changing over and back, the next order has to last twice as long.
+// paid for changing over and back, the next order has to last twice as long; after one that has
+// paid many times over, a sixteenth of the frames is enough.
 //
 // A lead counts from the moment when the two were last equal, so that which expert happens to hit
 // in which part of a period decides nothing.
