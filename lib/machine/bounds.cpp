@@ -45,8 +45,10 @@ double link_seconds(const Traffic& traffic, const Card& card, const Host& host) 
 double disk_seconds(const Load& load, const Placement& placement, const Host& host) {
     if (placement.cold_bytes <= host.room_bytes()) return 0;
     if (load.kind == WorkKind::training) {
-        // What outlives a step; gradients and checkpoints have memory to themselves in their turn.
-        const uint64_t kept = load.weight_bytes + load.expert_bytes + load.optimizer_bytes;
+        // What there is when the backward pass has ended, all of which is written anew in each
+        // step; checkpoints have had memory to themselves before.
+        const uint64_t kept =
+            load.weight_bytes + load.expert_bytes + load.gradient_bytes + load.optimizer_bytes;
         const uint64_t room = placement.resident_bytes + host.room_bytes();
         const double bytes = static_cast<double>(kept > room ? kept - room : 0);
         return std::max(bytes / host.disk_read_bytes_per_s, bytes / host.disk_write_bytes_per_s);
@@ -55,6 +57,19 @@ double disk_seconds(const Load& load, const Placement& placement, const Host& ho
         1.0 - static_cast<double>(host.room_bytes()) / static_cast<double>(placement.cold_bytes);
     return std::max(placement.to_device_bytes * share / host.disk_read_bytes_per_s,
                     placement.to_host_bytes * share / host.disk_write_bytes_per_s);
+}
+
+// What the optimizer reads and the card had no room for cannot come before the backward pass has
+// ended, and what it writes cannot go before.
+double optimizer_link_seconds(const Load& load, const Placement& placement, const Card& card,
+                              const Host& host) {
+    const auto beyond = [&](uint64_t bytes) {
+        return static_cast<double>(bytes > placement.room_bytes ? bytes - placement.room_bytes : 0);
+    };
+    const uint64_t weights = load.weight_bytes + load.expert_bytes;
+    return link_seconds({beyond(load.gradient_bytes + load.optimizer_bytes),
+                         beyond(weights + load.optimizer_bytes)},
+                        card, host);
 }
 
 // Layers take turns.
@@ -93,6 +108,8 @@ Bounds bounds_of(const Load& load, const Card& card, const Host& host, uint64_t 
     bounds.placement = place(load, card, budget_bytes);
     const Placement& placement = bounds.placement;
     bounds.native_s = native_seconds(load, card);
+    if (load.kind == WorkKind::training)
+        bounds.optimizer_s = optimizer_bytes(load) / card.reached_bytes_per_s();
     bounds.memory_holds = placement.cold_bytes <= host.room_bytes();
     if (!placement.is_possible) return bounds;
     if (placement.cold_bytes == 0) {
@@ -101,7 +118,12 @@ Bounds bounds_of(const Load& load, const Card& card, const Host& host, uint64_t 
         return bounds;
     }
     const Traffic traffic = {placement.to_device_bytes, placement.to_host_bytes};
-    const double stream_s = std::max(bounds.native_s, link_seconds(traffic, card, host));
+    double stream_s = std::max(bounds.native_s, link_seconds(traffic, card, host));
+    if (load.kind == WorkKind::training) {
+        bounds.optimizer_stream_s = optimizer_link_seconds(load, placement, card, host);
+        stream_s =
+            std::max(stream_s, bounds.native_s - bounds.optimizer_s + bounds.optimizer_stream_s);
+    }
     double compute_s = 0;
     if (load.kind == WorkKind::training) {
         Load without_state = load;

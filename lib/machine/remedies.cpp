@@ -16,9 +16,14 @@ double tokens_to_hide(const ModelShape& model, const Load& load, const Bounds& b
         is_training ? std::max(bounds.placement.to_device_bytes, bounds.placement.to_host_bytes)
                     : static_cast<double>(bounds.placement.cold_bytes - kv_cold);
     const double stream_s = cold_bytes / (card.to_device_bytes_per_s * slot_share(card, host));
+    double computing_s = wanted_fraction * stream_s;
+    if (is_training && wanted_fraction < 1) {
+        const double after_s = wanted_fraction * bounds.optimizer_stream_s - bounds.optimizer_s;
+        computing_s = std::max(computing_s, after_s / (1 - wanted_fraction));
+    }
     const double token_flop =
         (is_training ? 8.0 : 2.0) * static_cast<double>(active_parameters(model));
-    return wanted_fraction * stream_s * card.reached_flop_per_s() / token_flop;
+    return computing_s * card.reached_flop_per_s() / token_flop;
 }
 
 double bits_that_fit(const ModelShape& model, const Load& load, const Card& card,

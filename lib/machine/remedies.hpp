@@ -6,7 +6,8 @@
 //   tokens    so many that computing them takes as long as the stream, times the share that is
 //             wanted: wanted x cold weights / link x reached FLOP/s / (2 x active parameters). The
 //             keys and values of the pass as it is; more prompts at once, or guesses verified
-//             together, not longer answers. In training, four times the operations.
+//             together, not longer answers. In training, four times the operations, and so many
+//             that what streams after them is the rest of the step that may be lost.
 //   bits      (budget - context - activations - keys and values) x 8 / parameters: all of it stays
 //   budget    the smallest whose bound of streaming is what is wanted
 //
