@@ -137,6 +137,16 @@ inline constexpr uint32_t arrivals_looked_at = 256;
 // Requests of one session that wait for chunks.
 inline constexpr uint32_t waiters_per_session_max = 64;
 
+// Declared uses that the engine has not read yet, of one session: 4096 ranges x 8 B. A program that
+// declares a layer's matrices one by one, 20 us each, is 80 ms ahead then.
+inline constexpr uint32_t access_log_entries = 4096;
+static_assert(is_power_of_two(access_log_entries));
+// Of these, chunks that are taken in in one turn: below 2 us each.
+inline constexpr uint32_t declared_uses_per_turn = 64;
+// Chunks that are on their way ahead of declared uses at once: the link or disk is at work on one
+// while the next is made ready, and a miss waits behind no more than these.
+inline constexpr uint32_t fetches_ahead_at_once = 4;
+
 // Shared-memory rings, entries; a power of two.
 inline constexpr uint32_t ring_entries = 256;
 static_assert(is_power_of_two(ring_entries) && ring_entries >= waiters_per_session_max);

@@ -86,6 +86,15 @@ Result<SessionIndex> Engine::open_session(const SessionOptions& options) {
     if (!order_memory) return order_memory.error();
     session->order_memory = std::move(*order_memory);
     session->order.emplace(session->order_memory.bytes(), chunks, depth_max);
+    if (options.declared_uses) {
+        auto memory =
+            Mapping::create(AdaptiveEviction::memory_bytes(chunks, session->frames_max),
+                            PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+        if (!memory) return memory.error();
+        session->declared_memory = std::move(*memory);
+        session->declared.emplace(session->declared_memory.bytes(), chunks, session->frames_max);
+        session->uses = AccessLogReader(options.declared_uses);
+    }
     session->frames_guaranteed = std::min(options.frames_guaranteed, session->frames_max);
     session->disk.weight = options.weight;
     guaranteed_ += session->frames_guaranteed;
@@ -163,6 +172,7 @@ void Engine::release_promises(Session& session, uint32_t count) {
 bool Engine::tick() {
     begin_turn();
     do_part([this] { return drain_device(); });
+    do_part([this] { return drain_declared(); });
     do_part([this] { return drain_workers(); });
     do_part([this] { return drain_store(); });
     do_part([this] { return retry_moves(); });

@@ -56,6 +56,9 @@ struct SessionOptions {
     // to those without one, and the device its reserve of free frames.
     uint32_t frames_guaranteed = 0;
     uint32_t weight = limits::weight_default;  // its part of the disk, beside the others'
+    // Where the client declares every use, hits included; it outlives the session. Null: it does
+    // not, and what it uses is known from its misses.
+    const AccessLog* declared_uses = nullptr;
 };
 
 // Chunks first .. first + count - 1 of one session.
@@ -265,6 +268,19 @@ private:
     void on_written(Move& move, const Status& status);
     void finish_evict(Move& move, bool clean);
     void abort_evict(Move& move);
+
+    // declared.cpp: sessions that declare their uses
+    bool drain_declared();
+    static bool follows_declared(const Session& session) {
+        return session.declared && session.undeclared == 0;
+    }
+    void note_declared(SessionIndex index, const DeclaredUse& use);
+    uint32_t frames_to_fill(const Session& session) const;
+    bool evict_declared(FrameIndex cold);
+    bool evict_now(ChunkRef chunk);
+    bool bring_declared(SessionIndex index);
+    bool bring_declared(SessionIndex index, bool slow);
+    bool bring(ChunkRef chunk);
 
     // planning.cpp
     bool plan_evictions();

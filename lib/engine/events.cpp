@@ -79,8 +79,10 @@ ChunkState Engine::state_met(ChunkRef chunk) {
 }
 
 void Engine::on_missing(ChunkRef chunk, uint32_t block, bool is_write) {
-    SessionStats& stats = session_at(chunk.session).stats;
+    Session& session = session_at(chunk.session);
+    SessionStats& stats = session.stats;
     ++stats.faults;
+    if (session.declared) session.undeclared = frames();
     switch (state_met(chunk)) {
     case ChunkState::vacant: ++stats.stray_touches; [[fallthrough]];
     case ChunkState::lost:
@@ -158,7 +160,9 @@ void Engine::touch_moving(ChunkRef chunk, bool is_write) {
         tell_use(chunk, is_write);
     } else if (!move.demanded) {
         move.demanded = true;
-        if (move.kind == MoveKind::fetch) ++session_at(chunk.session).stats.prefetches_used;
+        Session& session = session_at(chunk.session);
+        if (session.declared) return;  // it says so itself
+        if (move.kind == MoveKind::fetch) ++session.stats.prefetches_used;
         note_touch(chunk, is_write);
     }
 }

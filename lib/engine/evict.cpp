@@ -67,6 +67,10 @@ bool Engine::start_evict_resident(ChunkRef chunk, Cause cause) {
     }
     apply(chunk, ChunkEvent::evict_start);
     frames_.set_movable(frame, false);
+    if (Session& session = session_at(chunk.session); session.declared) {
+        if (session.declared->is_ahead(chunk.chunk)) ++session.stats.prefetches_wasted;
+        session.declared->left(chunk.chunk);
+    }
     Move& move = begin_move(MoveKind::evict, chunk, cause);
     if (clean) {
         finish_evict(move, true);
@@ -141,15 +145,16 @@ void Engine::on_written(Move& move, const Status& status) {
 
 void Engine::finish_evict(Move& move, bool clean) {
     const ChunkRef chunk = move.chunk;
-    SessionStats& stats = session_at(chunk.session).stats;
     ChunkRecord& facts = record(chunk);
     ports_.device.close(chunk, move.frame);
     facts.flags |= ChunkFlags::kept;
     facts.left_at = ++evictions_;
+    Session& session = session_at(chunk.session);
+    if (session.declared) session.declared->costs(chunk.chunk, ports_.store.is_slow(move.place));
     apply(chunk, ChunkEvent::evict_done);
     release_frame(chunk);
-    ++stats.evictions;
-    if (clean) ++stats.evictions_clean;
+    ++session.stats.evictions;
+    if (clean) ++session.stats.evictions_clean;
     reserve_.left(!clean);
     end_wait(chunk);
     end_move(move);
@@ -172,13 +177,14 @@ void Engine::abort_evict(Move& move) {
     apply(chunk, ChunkEvent::evict_abort);
     frames_.set_movable(move.frame, true);
     note_use(chunk);
-    EvictionTrial& trial = session_at(chunk.session).trial;
+    Session& session = session_at(chunk.session);
+    if (session.declared) session.declared->entered(chunk.chunk);
     if (facts.flags & ChunkFlags::doomed)
-        trial.given_up(chunk.chunk);
+        session.trial.given_up(chunk.chunk);
     else
-        trial.came_back(chunk.chunk);
+        session.trial.came_back(chunk.chunk);
     facts.flags &= static_cast<uint8_t>(~ChunkFlags::write_wanted);
-    if (move.recalled) ++session_at(chunk.session).stats.recalls;
+    if (move.recalled) ++session.stats.recalls;
     end_wait(chunk);
     end_move(move);
 }

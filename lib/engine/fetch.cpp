@@ -200,7 +200,8 @@ void Engine::show_fetched(Move& move) {
     const bool writable =
         !ports_.device.traits().sees_writes || (facts.flags & ChunkFlags::write_wanted);
     const bool gathers = facts.state == ChunkState::gathering;
-    if (move.demanded) {
+    const bool shows = move.demanded || session_at(chunk.session).declared;
+    if (shows) {
         // From here to the end the pieces are out of the program's sight.
         Status shown = conceal_pieces(chunk, move.bytes);
         if (shown) shown = ports_.device.reveal(chunk, move.frame, 0, chunk_bytes_, writable);
@@ -216,11 +217,11 @@ void Engine::show_fetched(Move& move) {
     const Entry entry = entry_of(chunk, move.demanded ? Cause::fault : move.cause);
     drop_pieces(chunk);
     if (gathers) ++stats.gathers;
-    apply(chunk, gathers         ? ChunkEvent::gather_done
-                 : move.demanded ? ChunkEvent::fetch_done_shown
-                                 : ChunkEvent::fetch_done);
+    apply(chunk, gathers ? ChunkEvent::gather_done
+                 : shows ? ChunkEvent::fetch_done_shown
+                         : ChunkEvent::fetch_done);
     hold_frame(chunk, entry);
-    if (move.demanded) {
+    if (shows) {
         end_wait(chunk);
         note_shown(chunk, writable);
     }

@@ -28,8 +28,8 @@ void Engine::show_filled(Move& move) {
     ChunkRecord& facts = record(chunk);
     Status shown;
     const bool doomed = facts.flags & ChunkFlags::doomed;
-    if (!doomed && move.demanded)
-        shown = ports_.device.reveal(chunk, move.frame, 0, chunk_bytes_, true);
+    const bool shows = move.demanded || session_at(chunk.session).declared;
+    if (!doomed && shows) shown = ports_.device.reveal(chunk, move.frame, 0, chunk_bytes_, true);
     if (shown.error().code == Errc::busy) {
         move.stage = MoveStage::showing;
         retry_wanted_ = true;
@@ -45,7 +45,7 @@ void Engine::show_filled(Move& move) {
         SessionStats& stats = session_at(chunk.session).stats;
         ++stats.fills;
         stats.bytes_in_by_cause[static_cast<size_t>(move.cause)] += chunk_bytes_;
-        apply(chunk, move.demanded ? ChunkEvent::fill_done : ChunkEvent::fill_done_ahead);
+        apply(chunk, shows ? ChunkEvent::fill_done : ChunkEvent::fill_done_ahead);
         hold_frame(chunk, entry_of(chunk, move.demanded ? Cause::fault : move.cause));
     }
     end_move(move);

@@ -99,8 +99,10 @@ bool Engine::open_taken_frame(Move& move) {
 void Engine::hold_frame(ChunkRef chunk, Entry entry) {
     const FrameIndex frame{record(chunk).frame};
     frames_.set_movable(frame, true);
+    Session& session = session_at(chunk.session);
+    if (session.declared) session.declared->entered(chunk.chunk);
     eviction_.entered(frame, entry);
-    arrivals_.arrived(session_at(chunk.session).arrivals, frame, entry == Entry::ahead);
+    arrivals_.arrived(session.arrivals, frame, entry == Entry::ahead);
 }
 
 // The program was seen to use a chunk that has a frame.
@@ -123,6 +125,7 @@ void Engine::release_frame(ChunkRef chunk) {
     frames_.give_back(FrameIndex{facts.frame});
     arrivals_.left(session.arrivals, FrameIndex{facts.frame});
     facts.frame = none_index;
+    if (session.declared) session.declared->left(chunk.chunk);
     CIUIC_CHECK(session.frames > 0);
     session.stats.frames = --session.frames;
 }
@@ -205,6 +208,7 @@ bool Engine::give_up(ChunkRef chunk, bool keep_promise) {
     Session& session = session_at(chunk.session);
     ChunkRecord& facts = record(chunk);
     if (facts.state == ChunkState::vacant) return true;
+    if (session.declared) session.declared->given_up(chunk.chunk);
     if (is_moving(facts.state)) {
         // A discard outranks a clear that came before it.
         if (!(facts.flags & ChunkFlags::doomed) || !keep_promise) {

@@ -34,7 +34,9 @@ uint32_t Engine::evict_some(std::optional<SessionIndex> only, uint32_t wanted) {
             const Frame& cold = frames_[victims[index]];
             if (!cold.movable || (!only && is_sheltered(session_at(cold.owner.session)))) continue;
             if (!may_work()) return started;
-            if (is_expected(cold.owner))
+            if (follows_declared(session_at(cold.owner.session))) {
+                if (evict_declared(victims[index])) ++started;
+            } else if (is_expected(cold.owner))
                 eviction_.entered(victims[index], Entry::ahead);  // its turn is still to come
             else if (evict_by_rule(victims[index]))
                 ++started;
@@ -122,6 +124,10 @@ void Engine::tell_use(ChunkRef chunk, bool is_write) {
 void Engine::note_touch(ChunkRef chunk, bool is_write) {
     tell_use(chunk, is_write);
     Session& session = session_at(chunk.session);
+    if (session.declared) {
+        session.declared->used(chunk.chunk, frames_to_fill(session));
+        return;
+    }
     session.order->touched(chunk.chunk);
     const PrefetchProposal proposal = session.streams.touched(chunk.chunk, session.end_chunk);
     if (proposal.count == 0) return;

@@ -166,7 +166,7 @@ void Engine::acquire_chunk(ChunkRef chunk) {
     case ChunkState::sparse:
         if (facts.flags & ChunkFlags::wanted) return;
         want(chunk, 0, false, Cause::acquire);
-        note_touch(chunk, false);
+        if (!session_at(chunk.session).declared) note_touch(chunk, false);
         break;
     case ChunkState::ready:
     case ChunkState::zeroed:

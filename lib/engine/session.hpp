@@ -4,8 +4,10 @@
 #pragma once
 
 #include "base/mapping.hpp"
+#include "engine/access_log.hpp"
 #include "engine/ports.hpp"
 #include "engine/stats.hpp"
+#include "policy/adaptive_eviction.hpp"
 #include "policy/arrival_order.hpp"
 #include "policy/eviction_trial.hpp"
 #include "policy/fair_queue.hpp"
@@ -56,15 +58,22 @@ struct Session {
     uint32_t wanted_last = none_index;
     uint32_t wanted = 0;  // its length
     FairQueue::Share disk;
-    uint64_t reading_bytes = 0;  // on their way in from the store
-    Nanos read_at{};             // when the last of them was started
-    bool is_stuck = false;       // has nothing left to start in this tick
+    uint64_t reading_bytes = 0;       // on their way in from the store
+    uint64_t reading_slow_bytes = 0;  // of these, from its slower part
+    Nanos read_at{};                  // when the last of them was started
+    bool is_stuck = false;            // has nothing left to start in this tick
     bool closing = false;
     uint32_t closing_cursor = 0;
     StreamPrefetch streams;
     PrefetchProposal ahead;  // of the streams, what is still to be prefetched
     Mapping order_memory;
     std::optional<OrderPrefetch> order;  // none only while the session is being made
+    // Of a session that declares its uses; such a one is served by this alone, not by what follows
+    // misses (order, streams, newest, trial).
+    Mapping declared_memory;
+    std::optional<AdaptiveEviction> declared;
+    AccessLogReader uses;
+    uint32_t undeclared = 0;  // uses that it has to declare until its word is believed again
     LoneTouches lone;
     ArrivalList arrivals;  // of the chunks in its frames
     NewestWindow newest;

@@ -12,7 +12,9 @@
 namespace ciuic {
 
 bool Engine::has_work(const Session& session) const {
-    return session.wanted > 0 || next_ahead(session) || session.prefetching > 0;
+    const bool brings =
+        session.declared ? session.declared->brings() : next_ahead(session).has_value();
+    return session.wanted > 0 || brings || session.prefetching > 0;
 }
 
 bool Engine::start_page_ins() {
@@ -67,7 +69,7 @@ std::optional<SessionIndex> Engine::next_in_turn() {
 bool Engine::start_page_in_of(SessionIndex index) {
     const Session& session = session_at(index);
     if (session.wanted > 0 && start_wanted_of(index)) return true;
-    if (start_prefetch_of(index)) return true;
+    if (session.declared ? bring_declared(index) : start_prefetch_of(index)) return true;
     return session.prefetching > 0 && start_requested_prefetch(index);
 }
 
@@ -82,6 +84,7 @@ void Engine::begin_read(Move& move, uint64_t bytes) {
     disk_.start(session.disk, bytes);
     move.reading_bytes = bytes;
     session.reading_bytes += bytes;
+    if (ports_.store.is_slow(move.place)) session.reading_slow_bytes += bytes;
     session.read_at = ports_.clock.now();
     reading_bytes_ += bytes;
 }
@@ -90,6 +93,7 @@ void Engine::end_read(Move& move) {
     Session& session = session_at(move.chunk.session);
     CIUIC_CHECK(session.reading_bytes >= move.reading_bytes);
     session.reading_bytes -= move.reading_bytes;
+    if (ports_.store.is_slow(move.place)) session.reading_slow_bytes -= move.reading_bytes;
     reading_bytes_ -= move.reading_bytes;
     move.reading_bytes = 0;
 }

@@ -8,6 +8,7 @@ namespace ciuic {
 namespace {
 
 constexpr uint32_t looks_per_use = 64;
+constexpr uint32_t places_for_misses = 16;
 
 // Takes typed parts from a span of bytes, one after the other.
 class Carver {
@@ -75,8 +76,8 @@ AdaptiveEviction::AdaptiveEviction(std::span<std::byte> memory, uint32_t chunks,
 AdaptiveEviction::AdaptiveEviction(const Parts& parts)
     : log_(parts.uses, parts.last), learner_(log_), recency_(log_),
       frequency_(parts.links, parts.segments, parts.sketch),
-      future_(log_, learner_, parts.heap, parts.heap_places, parts.doubts), next_(parts.next),
-      marks_(parts.marks), hand_(static_cast<uint32_t>(parts.marks.size())) {}
+      future_(log_, learner_, parts.heap, parts.heap_places, parts.doubts, parts.marks),
+      next_(parts.next), marks_(parts.marks), hand_(static_cast<uint32_t>(parts.marks.size())) {}
 
 bool AdaptiveEviction::leader_holds(ChunkIndex chunk) const {
     switch (contest_.leading()) {
@@ -92,8 +93,15 @@ void AdaptiveEviction::used(ChunkIndex chunk, uint32_t frames) {
     frames_ = frames;
     latest_ = chunk.value;
     const bool was_recent = recency_.holds(chunk);
+    const uint32_t was_at = learner_.is_following() ? learner_.at() : 0;
     const SequenceLearner::Step step = learner_.used(chunk);
-    log_.append(chunk);
+    log_.append(chunk, (marks_[chunk.value] & fresh) != 0);
+    marks_[chunk.value] = static_cast<uint8_t>(marks_[chunk.value] & ~fresh);
+    look_ahead(step, was_at);
+    if (is_ahead(chunk)) {
+        end_ahead(chunk);
+        depth_ = std::min(depth_ + 1, std::max(frames / 4 * 3, depth_at_first));
+    }
     const DirectoryChange recency = recency_.used(was_recent, frames);
     const DirectoryChange frequency = frequency_.used(chunk, frames);
     const DirectoryChange future = future_.used(chunk, step, frames);
@@ -118,6 +126,15 @@ void AdaptiveEviction::entered(ChunkIndex chunk) {
 
 void AdaptiveEviction::left(ChunkIndex chunk) {
     marks_[chunk.value] = static_cast<uint8_t>(marks_[chunk.value] & ~in_frame);
+    if (!is_ahead(chunk)) return;
+    end_ahead(chunk);
+    depth_ -= std::min(depth_ - depth_at_first, depth_lost);
+}
+
+void AdaptiveEviction::given_up(ChunkIndex chunk) {
+    marks_[chunk.value] = static_cast<uint8_t>((marks_[chunk.value] & ~in_frame) | fresh);
+    if (is_ahead(chunk)) end_ahead(chunk);
+    if (future_.holds(chunk)) future_.drop(chunk);
 }
 
 void AdaptiveEviction::spared(ChunkIndex chunk) {
@@ -137,16 +154,77 @@ std::optional<ChunkIndex> AdaptiveEviction::victim() {
     }
 }
 
+// The place in the order has changed, or the program has come to where the next was looked for.
+void AdaptiveEviction::look_ahead(const SequenceLearner::Step& step, uint32_t was_at) {
+    if (!learner_.is_following()) return;
+    const uint32_t at = learner_.at();
+    const bool is_elsewhere = !step.came_true && at != was_at;
+    for (uint32_t& next : next_ahead_)
+        if (is_elsewhere || static_cast<int32_t>(next - at) <= 0) next = at + 1;
+}
+
+void AdaptiveEviction::end_ahead(ChunkIndex chunk) {
+    CIUIC_CHECK(ahead_count_ > 0);
+    marks_[chunk.value] = static_cast<uint8_t>(marks_[chunk.value] & ~ahead);
+    --ahead_count_;
+}
+
+ChunkIndex AdaptiveEviction::drop_furthest() {
+    const ChunkIndex furthest = future_.furthest();
+    future_.drop(furthest);
+    if (is_in_frame(furthest.value)) queue(furthest.value);
+    return furthest;
+}
+
+std::optional<ChunkIndex> AdaptiveEviction::furthest_victim() {
+    while (contest_.leading() == Expert::future && future_.count() > 0)
+        if (const ChunkIndex furthest = drop_furthest(); is_in_frame(furthest.value))
+            return furthest;
+    return std::nullopt;
+}
+
+std::optional<ChunkIndex> AdaptiveEviction::next_to_bring(bool costly) {
+    if (!brings() || !learner_.is_confident() || ahead_count_ >= depth_) return std::nullopt;
+    uint32_t& next = next_ahead_[costly];
+    for (uint32_t looks = 0; looks < looks_per_use && log_.holds(next); ++looks, ++next) {
+        const ChunkIndex chunk{log_.at(next).chunk};
+        // What it holds now is given up before that use.
+        const bool is_late = log_.at(next).is_fresh && !(marks_[chunk.value] & fresh);
+        if (is_late || is_costly(chunk) != costly || future_.holds(chunk)) continue;
+        // Places that are free for a moment, or as good as that, are the next misses'.
+        const uint32_t kept = std::min(places_for_misses, frames_ / 8);
+        if (future_.count() + kept < frames_ || future_.is_worth_room(chunk, kept)) return chunk;
+        return std::nullopt;
+    }
+    return std::nullopt;
+}
+
+void AdaptiveEviction::brought(ChunkIndex chunk) {
+    CIUIC_CHECK(frames_ > 0 && !future_.holds(chunk));
+    if (future_.count() >= frames_) drop_furthest();
+    future_.hold(chunk);
+    if (!is_in_frame(chunk.value) && !is_ahead(chunk)) {
+        marks_[chunk.value] |= ahead;
+        ++ahead_count_;
+    }
+    passed_over(chunk);
+}
+
+void AdaptiveEviction::costs(ChunkIndex chunk, bool much) {
+    uint8_t& mark = marks_[chunk.value];
+    mark = static_cast<uint8_t>(much ? mark | costly : mark & ~costly);
+}
+
 void AdaptiveEviction::queue(uint32_t chunk) {
     if (is_queued(chunk)) return;
-    marks_[chunk] = static_cast<uint8_t>((marks_[chunk] & in_frame) | epoch_ << 1);
+    marks_[chunk] = static_cast<uint8_t>((marks_[chunk] & facts) | epoch_ << epoch_shift);
     next_[chunk] = none_index;
     (newest_ == none_index ? oldest_ : next_[newest_]) = chunk;
     newest_ = chunk;
 }
 
 void AdaptiveEviction::unqueue_oldest() {
-    marks_[oldest_] &= in_frame;
+    marks_[oldest_] &= facts;
     oldest_ = next_[oldest_];
     if (oldest_ == none_index) newest_ = none_index;
 }
@@ -156,7 +234,7 @@ void AdaptiveEviction::unqueue_oldest() {
 void AdaptiveEviction::begin_change() {
     if (epoch_ == epochs) {
         while (is_changing()) go_on_changing(looks_per_use);
-        for (uint8_t& mark : marks_) mark &= in_frame;
+        for (uint8_t& mark : marks_) mark &= facts;
         epoch_ = 0;
     }
     ++epoch_;

@@ -2,12 +2,20 @@
 #include "policy/future_directory.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace ciuic {
 
 namespace {
 
 constexpr uint32_t certain = 255;
+// What takes long to bring back is expected so many sixteenths of a period sooner: it leaves only
+// for what comes in a moment.
+constexpr uint64_t costly_sooner = 15;
+// What is brought has to be used so many times sooner than what leaves for it, or it would be the
+// next to leave.
+constexpr int64_t margin = 4;
+constexpr uint32_t later_looked_at = 64;
 // Nothing is expected later than this: differences of positions stay meaningful.
 constexpr uint64_t furthest_away = 1u << 30;
 // A turn that it left out adds a tenth of what trust there was, one that it took gives a quarter
@@ -33,7 +41,8 @@ uint32_t FutureDirectory::expect(ChunkIndex chunk) const {
     const uint64_t until_it_comes = period * doubt / std::max<uint64_t>(certain - doubt, 1);
     uint64_t away = furthest_away;
     if (const auto next = learner_->next_use(chunk)) {
-        away = *next - at + until_it_comes;
+        const bool is_given_up = (marks_[chunk.value] & given_up_mark) != 0;
+        if (is_given_up || !log_->at(*next).is_fresh) away = *next - at + until_it_comes;
     } else if (const auto last = log_->last_of(chunk)) {
         const uint64_t ago = at - *last;
         const uint64_t turns = ago / period + 1;
@@ -44,7 +53,9 @@ uint32_t FutureDirectory::expect(ChunkIndex chunk) const {
             unlikely = std::min(unlikely * certain / std::max(doubt, doubt_least), furthest_away);
         away = turns * period - ago + until_it_comes + unlikely - period;
     }
-    return at + static_cast<uint32_t>(std::min(away, furthest_away));
+    const bool is_costly = (marks_[chunk.value] & costly_mark) != 0;
+    const uint64_t sooner = is_costly ? std::min(period, furthest_away) / 16 * costly_sooner : 0;
+    return at + static_cast<uint32_t>(std::min(away, furthest_away) - sooner);
 }
 
 void FutureDirectory::set(uint32_t index, const Entry& entry) {
@@ -108,6 +119,30 @@ ChunkIndex FutureDirectory::furthest() {
         if (heap_[0].chunk == before.chunk) break;
     }
     return ChunkIndex{heap_[0].chunk};
+}
+
+// The entries that are later than a position are the top of the heap: those above them are, too.
+uint32_t FutureDirectory::count_later(int64_t away, uint32_t most) const {
+    const uint32_t now = learner_->at();
+    std::array<uint32_t, later_looked_at> open{0};
+    uint32_t opened = count_ > 0 ? 1 : 0;
+    uint32_t later = 0;
+    for (uint32_t look = 0; look < opened && later < most; ++look) {
+        const uint32_t index = open[look];
+        if (static_cast<int32_t>(heap_[index].expected - now) <= away) continue;
+        ++later;
+        for (const uint32_t child : {2 * index + 1, 2 * index + 2})
+            if (child < count_ && opened < open.size()) open[opened++] = child;
+    }
+    return later;
+}
+
+bool FutureDirectory::is_worth_room(ChunkIndex chunk, uint32_t kept) {
+    CIUIC_CHECK(!holds(chunk));
+    if (count_ == 0 || !learner_->is_following()) return false;
+    furthest();
+    const int64_t away = static_cast<int32_t>(expect(chunk) - learner_->at());
+    return count_later(away > 0 ? away * margin : away, kept + 1) > kept;
 }
 
 void FutureDirectory::note(ChunkIndex chunk, const SequenceLearner::Step& step) {

@@ -12,6 +12,7 @@
 
 #include "base/check.hpp"
 #include "base/units.hpp"
+#include "limits.hpp"
 
 #include <optional>
 #include <span>
@@ -19,9 +20,11 @@
 namespace ciuic {
 
 struct Use {
-    uint32_t chunk;
-    uint32_t earlier;  // position of the chunk's use before this one; its own where there is none
+    uint32_t chunk : 31;
+    uint32_t is_fresh : 1;  // what the chunk held before it was given up
+    uint32_t earlier;       // position of the chunk's use before this one; its own without one
 };
+static_assert(sizeof(Use) == 8 && limits::session_chunks_max <= 1u << 31);
 
 class UseLog {
 public:
@@ -30,8 +33,8 @@ public:
         CIUIC_CHECK(!uses.empty() && uses.size() < (1u << 31));
     }
 
-    void append(ChunkIndex chunk) {
-        uses_[head_] = {chunk.value, last_of(chunk).value_or(end_)};
+    void append(ChunkIndex chunk, bool is_fresh = false) {
+        uses_[head_] = {chunk.value & 0x7fffffffu, is_fresh, last_of(chunk).value_or(end_)};
         last_[chunk.value] = end_++;
         if (++head_ == uses_.size()) head_ = 0;
         if (held_ < uses_.size()) ++held_;

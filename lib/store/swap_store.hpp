@@ -17,6 +17,7 @@
 #include "io/io.hpp"
 #include "store/extent.hpp"
 #include "store/extent_allocator.hpp"
+#include "store/striping.hpp"
 
 #include <array>
 #include <memory>
@@ -30,6 +31,7 @@ struct StoreOptions {
     uint64_t block_bytes = 0;  // one tag each; divides chunk_bytes
     Nanos io_deadline = limits::io_deadline;
     uint32_t retries = limits::io_retries_max;  // after EIO, per request
+    Striping striping{};                        // chunk by chunk; usually all of it is one medium
 };
 
 struct StoreCompletion {
@@ -66,6 +68,11 @@ public:
     void release(Extent extent);
     // A place that refused a write is never handed out again. Instead of release().
     void quarantine(Extent extent);
+
+    // It lies on the slower of two media.
+    bool is_slow(Extent extent) const {
+        return options_.striping.is_slow(extent.first_granule / chunk_granules());
+    }
 
     // The tags of an extent's blocks: chunk_bytes / block_bytes entries, in order.
     std::span<uint64_t> tags(Extent extent);

@@ -64,8 +64,9 @@ enum class Mark : uint8_t {
     kept_old,         // a session's trial found that the newest should go
     back_to_recency,  // ... and later that it should not
     given_up_zeroed,  // a chunk that was filled ahead and not touched yet
+    declared_ahead,   // a chunk came ahead of its declared use
 };
-inline constexpr size_t marks = 54;
+inline constexpr size_t marks = 55;
 static_assert(marks <= 64);
 const char* mark_text(Mark mark);
 

@@ -75,7 +75,8 @@ const char* mark_text(Mark mark) {
                                                           "died_in_grow",
                                                           "kept_old",
                                                           "back_to_recency",
-                                                          "given_up_zeroed"};
+                                                          "given_up_zeroed",
+                                                          "declared_ahead"};
     return texts[static_cast<size_t>(mark)];
 }
 

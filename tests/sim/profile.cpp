@@ -168,6 +168,7 @@ Profile profile_of(uint64_t seed, uint32_t steps) {
     if (!draw.coin(1, 3)) draw_faults(draw, profile);
     draw_store(draw, profile);
     profile.steps = steps > 0 ? steps : draw.between(800, 3200);
+    profile.clients.declares = draw.coin(1, 4);
     return profile;
 }
 

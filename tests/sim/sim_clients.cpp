@@ -36,6 +36,7 @@ void SimClients::open(uint32_t index) {
         program.states[chunk] = 0;
         program.pins[chunk] = 0;
     }
+    if (options_.declares) program.log = std::make_unique<AccessLog>();
     const auto opened =
         engine_->open_session({.records = program.records,
                                .words = {.states = {program.states.get(), options_.chunks},
@@ -44,7 +45,8 @@ void SimClients::open(uint32_t index) {
                                .chunks_max = options_.promise_max,
                                .frames_max = options_.frames_max,
                                .frames_guaranteed = index == 0 ? options_.frames_guaranteed : 0,
-                               .weight = std::min(index + 1, options_.weight_max)});
+                               .weight = std::min(index + 1, options_.weight_max),
+                               .declared_uses = program.log.get()});
     if (!opened) fail("open_session: %s", opened.error().what);
     called_ = true;
     program.life = Life::running;

@@ -41,6 +41,7 @@ struct SimClientsOptions {
     uint32_t kill_chance = 0;      // of each between() of a port, out of 64 * chance_base
     uint32_t between_threads = 0;  // thread steps in each between(), at most
     bool reopens = true;           // a program that ended is started again
+    bool declares = false;         // programs declare what they acquire, and now and then nonsense
 };
 
 class SimClients final : public Clients, public Between {
@@ -109,6 +110,7 @@ private:
         std::vector<ChunkRecord> records;
         std::unique_ptr<std::atomic<uint32_t>[]> states;
         std::unique_ptr<std::atomic<uint32_t>[]> pins;
+        std::unique_ptr<AccessLog> log;
         std::vector<bool> expired_chunks;  // poisoned because a wait for them expired
         std::vector<Thread> threads;
     };
@@ -139,6 +141,7 @@ private:
     void block(uint32_t program, Thread& facts, Access why);
     void end_access(Thread& facts);
     void pin(Program& program, const Op& op, bool on);
+    void declare(Program& program, const Op& op);
     bool is_pin_kept(uint32_t program, const Thread& facts) const;
     uint32_t changes_of(uint32_t program, const Op& op) const;
     bool can_be_lost(uint32_t program, uint32_t chunk) const;

@@ -105,6 +105,7 @@ void SimClients::start_acquire(uint32_t index, uint32_t thread) {
     Thread& facts = program.threads[thread];
     facts.op.waits = true;
     pin(program, facts.op, true);
+    if (program.log) declare(program, facts.op);
     facts.pinned = true;
     facts.acquired_at = changes_of(index, facts.op);
     bool resident = true;
@@ -133,6 +134,17 @@ void SimClients::pin(Program& program, const Op& op, bool on) {
         else
             program.pins[chunk] -= 1;  // the count of accesses stays
     }
+}
+
+void SimClients::declare(Program& program, const Op& op) {
+    program.log->append(op.first, op.count, op.writes);
+    called_ = true;
+    if (!random_.chance(1, 64)) return;
+    // Whatever a client writes: chunks that are nobody's, more than the log holds.
+    const uint64_t entries = random_.chance(1, 16) ? limits::access_log_entries + 7 : 2;
+    for (uint64_t entry = 0; entry < entries; ++entry)
+        program.log->append(static_cast<uint32_t>(random_.below(2 * options_.chunks)),
+                            static_cast<uint32_t>(1 + random_.below(3)), false);
 }
 
 uint32_t SimClients::changes_of(uint32_t index, const Op& op) const {

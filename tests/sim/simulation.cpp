@@ -203,6 +203,7 @@ RunReport Simulation::report() const {
     mark_if(total.prefetches_used > 0, Mark::prefetch_used);
     mark_if(total.prefetches_wasted > 0, Mark::prefetch_wasted);
     mark_if(total.prefetches_in_order > 0, Mark::prefetch_in_order);
+    mark_if(profile_.clients.declares && total.prefetches_used > 0, Mark::declared_ahead);
     mark_if(total.write_failures > 0, Mark::write_refused);
     // Where there are no pieces, single blocks are those of sparse chunks.
     const bool has_pieces = profile_.device.pieces > 0;

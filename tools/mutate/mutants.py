@@ -17,6 +17,8 @@ DEMAND = "lib/engine/demand.cpp"
 REQUESTS = "lib/engine/requests.cpp"
 ENGINE = "lib/engine/engine.cpp"
 PLANNING = "lib/engine/planning.cpp"
+DECLARED = "lib/engine/declared.cpp"
+ACCESS_LOG = "lib/engine/access_log.cpp"
 SCATTER = "lib/engine/scatter.cpp"
 PIECES_OUT = "lib/engine/pieces_out.cpp"
 
@@ -78,9 +80,9 @@ MUTANTS = [
     (FETCH, "if (!refuse(chunk)) want(chunk, 0, false, Cause::fault);\n    end_move(move);",
      "end_move(move);", "leaves waiters of a lost chunk waiting"),
     (FILL, "if (ports_.device.traits().opens_zeroed)", "if (true)", "shows old bytes as zeros"),
-    (FILL, "if (!doomed && move.demanded)", "if (move.demanded)",
+    (FILL, "if (!doomed && shows)", "if (shows)",
      "shows a chunk that was given up"),
-    (FILL, "move.demanded ? ChunkEvent::fill_done : ChunkEvent::fill_done_ahead",
+    (FILL, "shows ? ChunkEvent::fill_done : ChunkEvent::fill_done_ahead",
      "ChunkEvent::fill_done", "takes zeros that nobody has seen for the program's"),
     (FETCH, "    std::memcpy(move.bytes.data() + part_of(move, part).offset_bytes, bytes.data(), "
      "bytes.size());\n", "", "leaves the first part in its bounce buffer"),
@@ -126,6 +128,20 @@ MUTANTS = [
     (ENGINE, "if (session.chunks.allows(ChunkIndex{chunk}, ChunkEvent::promise)) continue;",
      "continue;", "promises a chunk twice"),
     (PLANNING, "if (is_expected(cold.owner))", "if (false)", "evicts what its order expects next"),
+    (PLANNING, "if (follows_declared(session_at(cold.owner.session))) {", "if (false) {",
+     "lets recency choose for a program that declares its uses"),
+    (EVENTS, "if (session.declared) session.undeclared = frames();", "",
+     "believes a program that does not declare what it touches"),
+    (DECLARED, "if (use.chunk >= session.chunks.chunks()) return;", "",
+     "believes a client that names chunks beyond its table"),
+    (DECLARED, "if (state == ChunkState::vacant) return;", "",
+     "counts uses of what is nobody's"),
+    (DECLARED, "const auto victim = policy.furthest_victim();",
+     "const auto victim = policy.victim();", "waits for victims that are all in use"),
+    (ACCESS_LOG, "if (lap != lap_of(position_)) {", "if (false) {",
+     "reads an entry before it is written"),
+    (ACCESS_LOG, "if (ahead > limits::access_log_entries) {", "if (false) {",
+     "waits for ever for an entry that was written over"),
     (PLANNING, "if (coming < wanted)", "if (false)", "never evicts ahead of need"),
     (FETCH, "if (find_piece(move.chunk, block)) continue;", "",
      "loses a chunk for damage under a piece"),

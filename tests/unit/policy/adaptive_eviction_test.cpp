@@ -61,6 +61,112 @@ TEST(AdaptiveEvictionTest, ACycleIsServedByTheFuture) {
     EXPECT_GE(hits_of_cycle(frames, 500), 397u);  // the optimum: 399
 }
 
+// A client of the rule that also brings ahead; so much between two uses.
+class Bringer {
+public:
+    Bringer(uint32_t chunks, uint32_t frames, uint32_t at_once)
+        : frames_(frames), at_once_(at_once),
+          memory_(AdaptiveEviction::memory_bytes(chunks, frames) / 8 + 1),
+          eviction_(std::as_writable_bytes(std::span(memory_)), chunks, frames) {}
+
+    bool use(uint32_t chunk) {
+        const bool is_hit = held_.contains(chunk);
+        eviction_.used(ChunkIndex{chunk}, frames_);
+        if (!is_hit) take(chunk);
+        for (uint32_t number = 0; number < at_once_; ++number) bring();
+        return is_hit;
+    }
+    void give_up(uint32_t chunk) {
+        held_.erase(chunk);
+        eviction_.given_up(ChunkIndex{chunk});
+    }
+    AdaptiveEviction& eviction() { return eviction_; }
+    uint32_t brought() const { return brought_; }
+    uint32_t wasted() const { return wasted_; }
+
+private:
+    void bring() {
+        for (const bool costly : {true, false}) {
+            const auto next = eviction_.next_to_bring(costly);
+            if (!next) continue;
+            eviction_.brought(*next);
+            if (held_.contains(next->value)) continue;
+            ++brought_;
+            take(next->value);
+        }
+    }
+    void take(uint32_t chunk) {
+        while (held_.size() >= frames_) {
+            auto victim = eviction_.victim();
+            if (!victim) victim = eviction_.furthest_victim();
+            ASSERT_TRUE(victim.has_value());
+            ASSERT_EQ(held_.erase(victim->value), 1u);
+            wasted_ += eviction_.is_ahead(*victim) ? 1 : 0;
+            eviction_.left(*victim);
+        }
+        held_.insert(chunk);
+        eviction_.entered(ChunkIndex{chunk});
+    }
+
+    uint32_t frames_;
+    uint32_t at_once_;
+    std::vector<uint64_t> memory_;
+    AdaptiveEviction eviction_;
+    std::set<uint32_t> held_;
+    uint32_t brought_ = 0;
+    uint32_t wasted_ = 0;
+};
+
+TEST(AdaptiveEvictionTest, AnOrderIsBroughtAheadAndNoMoreOfItThanIsMissing) {
+    Bringer bringer(500, 400, 2);
+    const auto cycle = [&] {
+        uint32_t hits = 0;
+        for (uint32_t chunk = 0; chunk < 500; ++chunk) hits += bringer.use(chunk) ? 1 : 0;
+        return hits;
+    };
+    for (int period = 0; period < 4; ++period) cycle();
+    const uint32_t before = bringer.brought();
+    for (int period = 0; period < 4; ++period) EXPECT_EQ(cycle(), 500u);
+    EXPECT_LE(bringer.brought() - before, 4u * (500 - 400 + 30));  // some places are the misses'
+    EXPECT_LE(bringer.wasted(), 4u);
+}
+
+TEST(AdaptiveEvictionTest, WhereThereIsNoOrderNothingIsBrought) {
+    Bringer bringer(500, 400, 2);
+    Random random(3);
+    for (int number = 0; number < 20'000; ++number)
+        bringer.use(static_cast<uint32_t>(random.below(500)));
+    EXPECT_LE(bringer.brought(), 20u);
+}
+
+TEST(AdaptiveEvictionTest, WhatWasGivenUpIsBroughtForItsNextUseAlone) {
+    Bringer bringer(500, 400, 2);
+    for (int period = 0; period < 6; ++period) {
+        // Each renewed chunk holds bytes that nobody needs, from its use to the next period.
+        for (uint32_t chunk = 0; chunk < 500; chunk += 5) bringer.give_up(chunk);
+        for (uint32_t chunk = 0; chunk < 500; ++chunk) bringer.use(chunk);
+    }
+    for (uint32_t use = 0; use < 100; ++use) {
+        const auto next = bringer.eviction().next_to_bring(false);
+        if (!next) break;
+        EXPECT_NE(next->value % 5, 0u);
+        bringer.eviction().brought(*next);
+    }
+}
+
+TEST(AdaptiveEvictionTest, WhatTakesLongHasAWayOfItsOwn) {
+    Bringer bringer(500, 300, 0);
+    for (uint32_t chunk = 0; chunk < 500; chunk += 2)
+        bringer.eviction().costs(ChunkIndex{chunk}, true);
+    for (int period = 0; period < 6; ++period)
+        for (uint32_t chunk = 0; chunk < 500; ++chunk) bringer.use(chunk);
+    const auto slow = bringer.eviction().next_to_bring(true);
+    const auto fast = bringer.eviction().next_to_bring(false);
+    EXPECT_TRUE(slow || fast);
+    EXPECT_EQ(slow.value_or(ChunkIndex{0}).value % 2, 0u);
+    EXPECT_EQ(fast.value_or(ChunkIndex{1}).value % 2, 1u);
+}
+
 TEST(AdaptiveEvictionTest, PopularityIsServedByFrequency) {
     Frames frames(4000, 200);
     Random random(1);

@@ -39,7 +39,8 @@ protected:
     std::vector<FutureDirectory::Entry> heap{chunks + 1};
     std::vector<uint32_t> places = std::vector<uint32_t>(chunks);
     std::vector<uint8_t> doubts = std::vector<uint8_t>(chunks);
-    FutureDirectory directory{log, learner, heap, places, doubts};
+    std::vector<uint8_t> marks = std::vector<uint8_t>(chunks);
+    FutureDirectory directory{log, learner, heap, places, doubts, marks};
     std::set<uint32_t> held;
 };
 
@@ -84,6 +85,61 @@ TEST_F(FutureDirectoryTest, HoldsWhatItSaysAndNoMoreThanItMay) {
     }
     for (uint32_t chunk = 0; chunk < chunks; ++chunk)
         ASSERT_EQ(directory.holds(ChunkIndex{chunk}), held.contains(chunk));
+}
+
+// Goal: bytes that are given up before their next use are not needed. Method: a cycle whose last
+// tenth is renewed in each period; the same without a sign of it.
+TEST_F(FutureDirectoryTest, WhatIsGivenUpBeforeItsNextUseGoesFirst) {
+    constexpr uint32_t frames = 300;
+    for (const bool renews : {false, true}) {
+        uint32_t kept = 0;
+        for (int period = 0; period < 6; ++period) {
+            for (uint32_t chunk = 0; chunk < 400; ++chunk) {
+                const ChunkIndex index{chunk};
+                const bool fresh = renews && chunk % 10 == 9;
+                const SequenceLearner::Step step = learner.used(index);
+                log.append(index, fresh);
+                directory.used(index, step, frames);
+            }
+            kept = 0;
+            for (uint32_t chunk = 9; chunk < 400; chunk += 10)
+                kept += directory.holds(ChunkIndex{chunk}) ? 1 : 0;
+        }
+        if (renews)
+            EXPECT_LE(kept, 2u);
+        else
+            EXPECT_GE(kept, 20u);
+    }
+}
+
+TEST_F(FutureDirectoryTest, WhatTakesLongToBringBackStays) {
+    constexpr uint32_t frames = 300;
+    for (uint32_t chunk = 0; chunk < 400; chunk += 2) marks[chunk] = FutureDirectory::costly_mark;
+    uint32_t hits = 0;
+    for (int period = 0; period < 6; ++period) {
+        hits = 0;
+        for (uint32_t chunk = 0; chunk < 400; ++chunk) {
+            const bool hit = use(chunk, frames);
+            if (chunk % 2 == 0) hits += hit ? 1 : 0;
+        }
+    }
+    EXPECT_GE(hits, 198u);  // of 200
+}
+
+TEST_F(FutureDirectoryTest, RoomIsMadeForWhatIsUsedMuchSooner) {
+    constexpr uint32_t frames = 300;
+    for (int period = 0; period < 6; ++period)
+        for (uint32_t chunk = 0; chunk < 400; ++chunk) use(chunk, frames);
+    for (uint32_t chunk = 0; chunk < 100; ++chunk) use(chunk, frames);
+    uint32_t next = 100;
+    while (directory.holds(ChunkIndex{next})) ++next;
+    ASSERT_LT(next, 300u);
+    directory.drop(directory.furthest());
+    directory.hold(ChunkIndex{next});
+    // Nearly a period later than what was used a moment ago, there is nothing that would be later.
+    uint32_t last = 99;
+    while (directory.holds(ChunkIndex{last})) --last;
+    EXPECT_FALSE(directory.is_worth_room(ChunkIndex{last}, 0));
 }
 
 // The other directory that rests on the log: beside a plain list.

@@ -15,7 +15,7 @@ namespace {
 
 struct Logged {
     Logged(uint32_t capacity, uint32_t chunks)
-        : uses(capacity, {77, 77}), last(chunks, 77), log(uses, last) {}
+        : uses(capacity, {77, 1, 77}), last(chunks, 77), log(uses, last) {}
 
     void append(uint32_t chunk) {
         log.append(ChunkIndex{chunk});
