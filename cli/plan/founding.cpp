@@ -45,14 +45,10 @@ std::string verdict_of(const Plan& plan) {
     return "impossible without loss";
 }
 
-std::string row_of(const FoundingModel& model, const FoundingWork& work, const std::string& card,
-                   const std::string& host) {
-    Question question{model.model,          card,       host,         work.work,
-                      model.budget_gb * gb, work.batch, work.context, model.wanted_fraction};
-    const std::string start = std::string("| ") + model.model + " in " +
-                              std::to_string(model.budget_gb) + " GB | " + work.title + " | ";
+std::string row_of(const FoundingRow& row) {
+    const std::string start = "| " + row.model + " | " + row.work + " | ";
     Plan plan;
-    if (!make_plan(question, plan).empty())
+    if (!make_plan(row.question, plan).empty())
         return start + "- | - | - | - | - | - | budget > card |\n";
     const machine::Bounds& bounds = plan.bounds;
     return start + seconds_text(bounds.native_s) + " | " +
@@ -62,6 +58,20 @@ std::string row_of(const FoundingModel& model, const FoundingWork& work, const s
 }
 
 }  // namespace
+
+std::vector<FoundingRow> founding_rows(const std::string& card, const std::string& host) {
+    std::vector<FoundingRow> rows;
+    const auto add = [&](const FoundingModel& model, const FoundingWork& work) {
+        rows.push_back({std::string(model.model) + " in " + std::to_string(model.budget_gb) + " GB",
+                        work.title,
+                        {model.model, card, host, work.work, model.budget_gb * gb, work.batch,
+                         work.context, model.wanted_fraction}});
+    };
+    for (const FoundingModel& model : language_models)
+        for (const FoundingWork& work : language_work) add(model, work);
+    for (const FoundingModel& model : diffusion_models) add(model, diffusion_work);
+    return rows;
+}
 
 std::string founding_table(const std::string& card_name, const std::string& host_name,
                            std::string& table) {
@@ -73,11 +83,7 @@ std::string founding_table(const std::string& card_name, const std::string& host
     table += "**" + card.title + "**; " + host.title + "\n\n";
     table += "| model | work | native pass | in over the link | streamed | cold part on CPU | "
              "best in this host | wanted | without loss |\n|---|---|--:|--:|--:|--:|--:|--:|---|\n";
-    for (const FoundingModel& model : language_models)
-        for (const FoundingWork& work : language_work)
-            table += row_of(model, work, card_name, host_name);
-    for (const FoundingModel& model : diffusion_models)
-        table += row_of(model, diffusion_work, card_name, host_name);
+    for (const FoundingRow& row : founding_rows(card_name, host_name)) table += row_of(row);
     return {};
 }
 

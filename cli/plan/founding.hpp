@@ -6,9 +6,21 @@
 // Threads: any.
 #pragma once
 
+#include "cli/plan/plan.hpp"
+
 #include <string>
+#include <vector>
 
 namespace ciuic::cli::plan {
+
+struct FoundingRow {
+    std::string model;  // with its budget: "llama-7b in 6 GB"
+    std::string work;   // "decode 1, 2k context"
+    Question question;
+};
+
+// host: empty is the card's usual one.
+std::vector<FoundingRow> founding_rows(const std::string& card, const std::string& host);
 
 // host: empty is the card's usual one. One line that complains, or nothing where all is well.
 std::string founding_table(const std::string& card, const std::string& host, std::string& table);

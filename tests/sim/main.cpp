@@ -5,8 +5,10 @@
 //   ciuic-sim SEED [--steps N] [--trace]          replays one seed
 //   ciuic-sim --seeds FROM..TO [--jobs J]         runs a range
 //   ciuic-sim --seeds-of TEXT --count N           a range that TEXT (a commit, a date) chooses
+//   ciuic-sim --card NAME ...                     a described card (card/card_command.hpp)
 //
 // Exit: 0 when every seed passed, 1 when one failed or a mark was not hit, 2 for wrong use.
+#include "tests/sim/card/card_command.hpp"
 #include "tests/sim/range.hpp"
 
 #include <charconv>
@@ -113,11 +115,13 @@ void print_run(uint64_t seed, const RunReport& report) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (argc > 1 && std::string_view(argv[1]) == "--card") return card_command(argc, argv);
     const auto arguments = parse(argc, argv);
     if (!arguments) {
         std::fputs("usage: ciuic-sim SEED [--steps N] [--trace]\n"
                    "       ciuic-sim --seeds FROM..TO [--jobs J] [--steps N] [--marks]\n"
-                   "       ciuic-sim --seeds-of TEXT --count N [--jobs J] [--steps N] [--marks]\n",
+                   "       ciuic-sim --seeds-of TEXT --count N [--jobs J] [--steps N] [--marks]\n"
+                   "       ciuic-sim --card NAME (--founding | --model NAME --budget SIZE ...)\n",
                    stderr);
         return 2;
     }
