@@ -50,7 +50,6 @@ std::span<std::byte> Engine::place_of(const Move& move, uint32_t part) const {
 bool Engine::start_fetch(ChunkRef chunk, Cause cause) {
     Session& session = session_at(chunk.session);
     give_way_to_fetch(chunk);
-    record(chunk).flags &= static_cast<uint8_t>(~ChunkFlags::dense);
     Move& move = begin_move(MoveKind::fetch, chunk, cause);
     // Whoever scans needs the whole chunk, and has it on its way before it is touched.
     const bool is_ahead = cause == Cause::prefetch || session.streams.is_streaming();
@@ -64,6 +63,7 @@ bool Engine::start_fetch(ChunkRef chunk, Cause cause) {
         end_move(move);
         return false;
     }
+    record(chunk).flags &= static_cast<uint8_t>(~ChunkFlags::dense);
     const bool gathers = record(chunk).state == ChunkState::scattered;
     apply(chunk, gathers ? ChunkEvent::gather_start : ChunkEvent::fetch_start);
     ++session.stats.fetches;
@@ -230,7 +230,7 @@ void Engine::show_fetched(Move& move) {
 
 // The store copy is untouched: the chunk is where it was. Pieces that are out of the program's
 // sight come back to it at its next touch. Closing wakes whoever waits, to come again; where there
-// is nothing to close they go on waiting.
+// is nothing to close they go on waiting, for the whole chunk.
 void Engine::abort_fetch(Move& move) {
     const ChunkRef chunk = move.chunk;
     const bool wakes = is_open(move);
@@ -242,7 +242,10 @@ void Engine::abort_fetch(Move& move) {
     if (!waits) end_wait(chunk);
     const Cause cause = move.touched ? Cause::fault : Cause::acquire;
     end_move(move);
-    if (waits) want(chunk, record(chunk).wanted_block, false, cause);
+    if (!waits) return;
+    want(chunk, record(chunk).wanted_block, false, cause);
+    // At which blocks they wait is not known any more.
+    record(chunk).flags |= ChunkFlags::dense;
 }
 
 // A failed read or tag may be the transfer's fault: the bytes are read afresh. A block that the

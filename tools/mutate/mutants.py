@@ -86,8 +86,10 @@ MUTANTS = [
      "ChunkEvent::fill_done", "takes zeros that nobody has seen for the program's"),
     (FETCH, "    std::memcpy(move.bytes.data() + part_of(move, part).offset_bytes, bytes.data(), "
      "bytes.size());\n", "", "leaves the first part in its bounce buffer"),
-    (FETCH, "if (waits) want(chunk, record(chunk).wanted_block, false, cause);", "(void)cause;",
+    (FETCH, "    want(chunk, record(chunk).wanted_block, false, cause);\n", "    (void)cause;\n",
      "leaves who waits for a frame that is refused waiting"),
+    (FETCH, "    record(chunk).flags |= ChunkFlags::dense;\n", "",
+     "leaves who waits at another block of a chunk whose frame is refused waiting"),
     (FETCH, "const bool awaits_frame = !is_open(move) && move.parts_flying;",
      "const bool awaits_frame = false;", "reads into a frame that is not there yet"),
     (EVENTS, "move_of(chunk).overdue ? ChunkState::resident : state", "false ? state : state",

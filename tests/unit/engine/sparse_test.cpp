@@ -49,6 +49,22 @@ TEST_F(SparseTest, ATouchBesideABlockFetchesTheChunk) {
     EXPECT_TRUE(block_is(0, 3, 13));
 }
 
+// Two wait at two blocks, and the machine refuses the memory for all of it a few times: whenever it
+// gives some, both are answered. (A flag that was taken back too early left one of them for ever.)
+class RefusedSparseTest : public SparseTest, public ::testing::WithParamInterface<uint32_t> {};
+
+TEST_P(RefusedSparseTest, WhoeverWaitsElsewhereIsNotForgotten) {
+    device.refused_opens = GetParam();
+    device.touch(0, false, 0);
+    device.touch(0, false, 2 * block_bytes);
+    for (int turn = 0; turn < 8; ++turn) settle();
+    EXPECT_EQ(device.refused_opens, 0u);
+    EXPECT_EQ(state(0), ChunkState::resident);
+    EXPECT_TRUE(block_is(0, 2, 12));
+}
+
+INSTANTIATE_TEST_SUITE_P(Refusals, RefusedSparseTest, ::testing::Range(1u, 6u));
+
 TEST_F(SparseTest, AWriteFetchesTheChunk) {
     touch_block(0, 0);
     touch_block(0, 2, true);
