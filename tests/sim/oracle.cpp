@@ -40,6 +40,8 @@ void Oracle::promised(uint32_t program, uint32_t chunk) {
     facts.mode = Mode::live;
     facts.lost = facts.refused = false;
     make_zero(program, chunk);
+    // Clears that were asked for before may still come over it.
+    if (facts.clears > 0) doubt(program, chunk);
 }
 
 void Oracle::make_zero(uint32_t program, uint32_t chunk) {

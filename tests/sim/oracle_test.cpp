@@ -54,6 +54,22 @@ TEST_F(OracleTest, ForgivesDuringAClearOnly) {
     EXPECT_DEATH(oracle.check_read(0, 0, 8, Words{41, 42}), "last written");
 }
 
+// Goal: a clear that was asked for before the chunk was given up may come over what has been
+// written since it was promised anew. Method: in that order; and a second write, which no clear can
+// reach.
+TEST_F(OracleTest, AClearFromBeforeReachesWhatIsPromisedAnew) {
+    oracle.clear_begins(0, 0);
+    oracle.discard_begins(0, 0);
+    oracle.promised(0, 0);
+    oracle.discard_ends(0, 0);
+    oracle.promised(0, 0);
+    oracle.wrote(0, 0, 4, Words{51, 52});
+    oracle.clear_ends(0, 0, true);
+    oracle.check_read(0, 0, 4, Words{0, 52});
+    oracle.wrote(0, 0, 4, Words{61, 62});
+    EXPECT_DEATH(oracle.check_read(0, 0, 4, Words{0, 62}), "last written");
+}
+
 // Goal: a loud failure needs a reason, a loss is final until the chunk is cleared, and an expired
 // wait is no loss. Method: fail accesses with each excuse and look at what is allowed next.
 TEST_F(OracleTest, WantsAReasonForEveryFailure) {

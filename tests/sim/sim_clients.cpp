@@ -146,7 +146,9 @@ void SimClients::poisoned(ChunkRef chunk) {
     for (Program& program : programs_) {
         if (program.life == Life::absent || program.session != chunk.session) continue;
         const uint64_t expired = engine_->stats(chunk.session).waits_expired;
-        const bool is_expiry = expired > program.expired_seen;
+        // A wait for an acquired chunk expires without a poison; this one may be a loss.
+        const bool is_lost = engine_->chunks(chunk.session)[chunk.chunk].state == ChunkState::lost;
+        const bool is_expiry = expired > program.expired_seen && !is_lost;
         program.expired_seen = expired;
         program.expired_chunks[chunk.chunk.value] = is_expiry;
         if (!is_expiry) return;

@@ -50,7 +50,7 @@ void SimDisk::count_read_fault(const IoRequest& request) {
     if (!owners_ || owners_->count_read_fault(request.data)) return;
     const uint64_t first = request.offset_bytes / granule_bytes;
     for (uint32_t granule = 0; granule < granules_of(request); ++granule)
-        ++granules_[first + granule].read_faults;
+        granules_[first + granule].disturbed = ++granules_[first + granule].read_faults > 0;
 }
 
 Status SimDisk::submit(const IoRequest& request) {
@@ -205,7 +205,7 @@ void SimDisk::land_write(const Flight& flight, uint32_t granule) {
         return;
     }
     granules_[real].owner = flight.owner;
-    granules_[real].damaged = false;
+    granules_[real].damaged = granules_[real].disturbed = false;
 }
 
 void SimDisk::finish(Flight& flight, int64_t result) {
@@ -292,6 +292,12 @@ bool SimDisk::is_damaged(Owner owner) const {
 bool SimDisk::is_unreadable(Owner owner) const {
     return std::any_of(granules_.begin(), granules_.end(), [&](const Granule& granule) {
         return granule.read_faults > limits::io_retries_max && granule.owner == owner;
+    });
+}
+
+bool SimDisk::was_disturbed(Owner owner) const {
+    return std::any_of(granules_.begin(), granules_.end(), [&](const Granule& granule) {
+        return granule.disturbed && granule.owner == owner;
     });
 }
 

@@ -77,6 +77,8 @@ public:
 
     // Every try to read a part of it into no frame of its own was disturbed, in a row.
     bool is_unreadable(Owner owner) const;
+    // One at least was, since the part was written.
+    bool was_disturbed(Owner owner) const;
 
     // A place can have become unfit for use: by a fault, or by a write that was given up.
     bool has_cost_places() const {
@@ -108,6 +110,7 @@ private:
         bool unreadable = false;
         bool bad = false;
         uint32_t read_faults = 0;  // in a row, of reads that name no owner
+        bool disturbed = false;    // such a read was, since the granule was written
     };
 
     bool chance(uint32_t chance);

@@ -152,10 +152,16 @@ TEST_F(SimDiskTest, CountsDisturbedReadsThatGoThroughABuffer) {
     }
     EXPECT_TRUE(disk.is_unreadable({1, 7}));
     EXPECT_FALSE(disk.is_unreadable({1, 8}));
+    EXPECT_TRUE(disk.was_disturbed({1, 7}));
+    EXPECT_FALSE(disk.was_disturbed({1, 8}));
     disk.stop_faults();
     ASSERT_TRUE(disk.submit(request(IoOp::read, in, 3)));
     ASSERT_EQ(finish(disk), static_cast<int64_t>(in.size()));
     EXPECT_FALSE(disk.is_unreadable({1, 7}));
+    EXPECT_TRUE(disk.was_disturbed({1, 7}));
+    ASSERT_TRUE(disk.submit(request(IoOp::write, out, 4)));
+    ASSERT_EQ(finish(disk), static_cast<int64_t>(out.size()));
+    EXPECT_FALSE(disk.was_disturbed({1, 7}));
 }
 
 // Goal: a late request keeps its buffer until it is cancelled or its time has come. Method: make

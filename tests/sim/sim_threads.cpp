@@ -239,9 +239,12 @@ void SimClients::end_access(Thread& facts) {
 // Injected faults have damaged its copy on the disk, or every try to read it.
 bool SimClients::can_be_lost(uint32_t index, uint32_t chunk) const {
     const Program& program = programs_[index];
-    return disk_.is_damaged({program.number, chunk}) ||
-           disk_.is_unreadable({program.number, chunk}) ||
-           device_.read_faults({program.session, ChunkIndex{chunk}}) > limits::io_retries_max;
+    const Owner owner{program.number, chunk};
+    // Of the tries to read a chunk, a part of the first goes into a buffer that is no frame's.
+    const uint32_t read_faults = device_.read_faults({program.session, ChunkIndex{chunk}}) +
+                                 (disk_.was_disturbed(owner) ? 1 : 0);
+    return disk_.is_damaged(owner) || disk_.is_unreadable(owner) ||
+           read_faults > limits::io_retries_max;
 }
 
 Excuse SimClients::excuse_for(uint32_t index, uint32_t chunk) const {
