@@ -38,13 +38,6 @@ std::string percent_or_dash(const machine::Bound& bound) {
     return bound.fraction == 0 ? "-" : percent_text(bound.fraction);
 }
 
-std::string verdict_of(const Plan& plan) {
-    if (!plan.bounds.placement.is_possible) return "does not run";
-    if (plan.is_reachable_here()) return "possible";
-    if (plan.is_reachable()) return "host's memory too small";
-    return "impossible without loss";
-}
-
 std::string row_of(const FoundingRow& row) {
     const std::string start = "| " + row.model + " | " + row.work + " | ";
     Plan plan;
@@ -58,6 +51,13 @@ std::string row_of(const FoundingRow& row) {
 }
 
 }  // namespace
+
+std::string verdict_of(const Plan& plan) {
+    if (!plan.bounds.placement.is_possible) return "does not run";
+    if (plan.is_reachable_here()) return "possible";
+    if (plan.is_reachable()) return "host's memory too small";
+    return "impossible without loss";
+}
 
 std::vector<FoundingRow> founding_rows(const std::string& card, const std::string& host) {
     std::vector<FoundingRow> rows;

@@ -22,6 +22,9 @@ struct FoundingRow {
 // host: empty is the card's usual one.
 std::vector<FoundingRow> founding_rows(const std::string& card, const std::string& host);
 
+// Whether what is wanted can be had without loss, in a few words.
+std::string verdict_of(const Plan& plan);
+
 // host: empty is the card's usual one. One line that complains, or nothing where all is well.
 std::string founding_table(const std::string& card, const std::string& host, std::string& table);
 

@@ -124,30 +124,45 @@ void print_answer(const Plan& plan, const CardAnswer& answer) {
                 stats.evictions, stats.evictions_clean);
 }
 
-int print_founding(const CardArguments& arguments) {
+void print_founding_row(const cli::plan::FoundingRow& row, const CardQuestion& run_as) {
+    using namespace cli::plan;
+    Plan plan;
+    CardAnswer answer;
+    if (!make_plan(row.question, plan).empty()) return;  // the budget is more than the card has
+    std::printf("| %s | %s | ", row.model.c_str(), row.work.c_str());
+    if (!run(plan, run_as, answer)) {
+        std::printf("- | - | - | - | - | %s | %s |\n", percent_text(plan.wanted_fraction).c_str(),
+                    verdict_of(plan).c_str());
+        return;
+    }
+    std::printf("%s | %s | %s | %.3f | %s | %s | %s |\n",
+                seconds_text(plan.bounds.native_s).c_str(), percent_text(answer.fraction).c_str(),
+                percent_text(plan.bounds.stream_here.fraction).c_str(), answer.of_bound,
+                percent_text(plan.bounds.compute_here.fraction).c_str(),
+                percent_text(plan.wanted_fraction).c_str(), verdict_of(plan).c_str());
+    std::fflush(stdout);
+}
+
+// One line, or nothing where all is well.
+std::string print_founding(const CardArguments& arguments) {
     using namespace cli::plan;
     const Question& question = arguments.question;
-    std::printf(
-        "| model | work | native pass | in over the link | here | bound of streaming here | "
-        "of the bound | cold part on CPU |\n|---|---|--:|--:|--:|--:|--:|--:|\n");
-    int status = 0;
-    for (const FoundingRow& row : founding_rows(question.card, question.host)) {
-        Plan plan;
-        CardAnswer answer;
-        const std::string wrong = make_plan(row.question, plan);
-        std::printf("| %s | %s | ", row.model.c_str(), row.work.c_str());
-        if (!wrong.empty() || !run(plan, arguments.run, answer)) {
-            std::printf("- | - | - | - | - | %s |\n",
-                        wrong.empty() ? "does not run" : "budget > card");
-            continue;
-        }
-        std::printf("%s | %s | %s | %s | %.3f | %s |\n", seconds_text(plan.bounds.native_s).c_str(),
-                    gb_text(answer.in_bytes).c_str(), percent_text(answer.fraction).c_str(),
-                    percent_text(plan.bounds.stream_here.fraction).c_str(), answer.of_bound,
-                    percent_text(plan.bounds.compute_here.fraction).c_str());
-        std::fflush(stdout);
+    const bool all = question.card == "all";
+    for (const std::string& name : all ? names_in("cards") : std::vector{question.card}) {
+        CardFile card;
+        HostFile host;
+        if (std::string wrong = find_card(name, card); !wrong.empty()) return wrong;
+        const std::string& in = question.host.empty() ? card.usual_host : question.host;
+        if (std::string wrong = find_host(in, host); !wrong.empty()) return wrong;
+        std::printf("**%s**; %s\n\n", card.title.c_str(), host.title.c_str());
+        std::printf("| model | work | native pass | simulated | bound of streaming | of it | "
+                    "cold part on CPU | wanted | without loss |\n"
+                    "|---|---|--:|--:|--:|--:|--:|--:|---|\n");
+        for (const FoundingRow& row : founding_rows(name, question.host))
+            print_founding_row(row, arguments.run);
+        std::printf("\n");
     }
-    return status;
+    return {};
 }
 
 }  // namespace
@@ -155,10 +170,9 @@ int print_founding(const CardArguments& arguments) {
 int card_command(int argc, char** argv) {
     CardArguments arguments;
     std::string wrong = parse(argc, argv, arguments);
-    cli::plan::CardFile card;
     if (wrong.empty() && arguments.founding) {
-        wrong = find_card(arguments.question.card, card);
-        if (wrong.empty()) return print_founding(arguments);
+        wrong = print_founding(arguments);
+        if (wrong.empty()) return 0;
     }
     Plan plan;
     if (wrong.empty()) wrong = make_plan(arguments.question, plan);

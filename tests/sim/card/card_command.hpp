@@ -3,13 +3,14 @@
 // ciuic-sim --card NAME: the engine in simulated time on a described card.
 //
 //   --card NAME --model NAME --budget SIZE [--work KIND] [--batch N] [--context N]
-//   --card NAME --founding                 the project's founding rows, as a table in Markdown
+//   --card NAME|all --founding             the project's founding rows, as tables in Markdown; those
+//                                          whose budget is more than the card has are left out
 //   both: [--host NAME] [--passes N] [--chunk SIZE] [--no-processor] [--no-prefetch]
 //
 // Names, work, batch and context are those of `ciuic plan`. --no-processor: the engine's own time
 // is not charged, so that the answer depends on nothing but the question.
 //
-// Exit: 0, 1 where a row could not be run, 2 for wrong use; one line says what is wrong.
+// Exit: 0, 2 for wrong use; one line says what is wrong.
 // Threads: one.
 #pragma once
 
