@@ -173,10 +173,12 @@ void Engine::abort_evict(Move& move) {
     frames_.set_movable(move.frame, true);
     note_use(chunk);
     EvictionTrial& trial = session_at(chunk.session).trial;
-    if (facts.flags & ChunkFlags::doomed)
+    if (facts.flags & ChunkFlags::doomed) {
         trial.given_up(chunk.chunk);
-    else
+    } else {
         trial.came_back(chunk.chunk);
+        if (move.recalled) reserve_.came_back();
+    }
     facts.flags &= static_cast<uint8_t>(~ChunkFlags::write_wanted);
     if (move.recalled) ++session_at(chunk.session).stats.recalls;
     end_wait(chunk);
