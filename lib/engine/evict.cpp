@@ -179,10 +179,12 @@ void Engine::abort_evict(Move& move) {
     note_use(chunk);
     Session& session = session_at(chunk.session);
     if (session.declared) session.declared->entered(chunk.chunk);
-    if (facts.flags & ChunkFlags::doomed)
+    if (facts.flags & ChunkFlags::doomed) {
         session.trial.given_up(chunk.chunk);
-    else
+    } else {
         session.trial.came_back(chunk.chunk);
+        if (move.recalled) reserve_.came_back();
+    }
     facts.flags &= static_cast<uint8_t>(~ChunkFlags::write_wanted);
     if (move.recalled) ++session.stats.recalls;
     end_wait(chunk);

@@ -71,6 +71,7 @@ void Engine::take_frame(Move& move) {
     lift_poison(move.chunk);
     if (opens_left_ > 0) --opens_left_;
     move.frame = frames_.take(move.chunk);
+    reserve_.taken();
     record(move.chunk).frame = move.frame.value;
     session.stats.frames = ++session.frames;
     session.stats.frames_peak = std::max(session.stats.frames_peak, session.frames);

@@ -8,6 +8,11 @@
 // it, and half is enough. The other half is memory that holds nothing: of a set that is a quarter
 // too large for 1 GiB, eight frames are one miss in twenty.
 //
+// An eviction whose program came back leaves the reserve short, and what comes in next may find it
+// so: that is made up for when the next frame is taken. Made up for at once, another chunk would be
+// frozen while the program runs, and so on: where the program uses all that it has, each eviction
+// then writes two or three chunks, and their program waits for each of them.
+//
 // Not here: what goes (the engine).
 // Threads: one. Pure.
 #pragma once
@@ -27,10 +32,16 @@ public:
             --writes_;
     }
 
+    // A chunk that was leaving stays: its program came back.
+    void came_back() { ++returned_; }
+    // A frame was taken.
+    void taken() { returned_ = 0; }
+
     // most: what the options allow.
     uint32_t frames(uint32_t most) const {
-        if (writes_ >= writes_max / 2) return most;
-        return std::max(std::min(most, least), most / 2);
+        const bool writes = writes_ >= writes_max / 2;
+        const uint32_t whole = writes ? most : std::max(std::min(most, least), most / 2);
+        return whole - std::min(returned_, whole / 2);
     }
 
 private:
@@ -42,6 +53,7 @@ private:
     static constexpr uint32_t least = 4;
 
     uint32_t writes_ = writes_max;
+    uint32_t returned_ = 0;  // since a frame was taken
 };
 
 }  // namespace ciuic

@@ -84,6 +84,30 @@ TEST_F(RoomyTest, WhatItsOrderExpectsNextIsNotEvictedForOthers) {
     EXPECT_EQ(stats().prefetches_wasted, wasted);
 }
 
+// A program that uses all that it has would come back to the next one, too, and to the one after.
+TEST_F(RoomyTest, AnEvictionThatWasTakenBackIsMadeUpForWithTheNextFrame) {
+    constexpr uint32_t reserve = 4;
+    const auto chunk_of = [](uint32_t touch) { return touch * 13 % chunks; };
+    promise(0, chunks);
+    uint32_t touches = 0;
+    while (engine.frames_free() > reserve) put(chunk_of(touches++), 1);
+    ASSERT_TRUE(disk.requests.empty());
+    disk.faults[0] = {IoFault::Kind::hold};
+    put(chunk_of(touches++), 1);
+    uint32_t victim = 0;
+    while (state(victim) != ChunkState::evicting) ASSERT_LT(++victim, chunks);
+    device.touch_protected(victim);
+    settle();
+    disk.release(disk.requests.front().token);
+    settle();
+    ASSERT_EQ(stats().recalls, 1u);
+    EXPECT_EQ(engine.frames_free(), reserve - 1);
+    EXPECT_EQ(disk.requests.size(), 1u) << "another chunk was frozen";
+    put(chunk_of(touches++), 1);
+    EXPECT_EQ(engine.frames_free(), reserve);
+    EXPECT_EQ(stats().evictions, 2u);
+}
+
 TEST_F(RoomyTest, FirstTouchesInOrderAreFilledAhead) {
     promise(0, 8);
     device.touch(0, true);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Goal: the reserve is whole while evictions write, half where they do not, and a few writes do not
-// change that. Method: scripts of evictions.
+// change that; what came back is made up for with the next frame. Method: scripts of evictions.
 #include "policy/free_reserve.hpp"
 
 #include <gtest/gtest.h>
@@ -58,6 +58,27 @@ TEST(FreeReserve, FourAreNeverTooMany) {
     EXPECT_EQ(reserve.frames(6), 4u);
     EXPECT_EQ(reserve.frames(4), 4u);
     EXPECT_EQ(reserve.frames(2), 2u);
+}
+
+TEST(FreeReserve, WhatCameBackIsMadeUpForWhenTheNextFrameIsTaken) {
+    FreeReserve reserve;
+    reserve.came_back();
+    EXPECT_EQ(reserve.frames(most), 15u);
+    reserve.came_back();
+    EXPECT_EQ(reserve.frames(most), 14u);
+    reserve.taken();
+    EXPECT_EQ(reserve.frames(most), 16u);
+}
+
+// Whoever wants a frame must find one, or one that is on its way.
+TEST(FreeReserve, WhateverCameBackHalfIsKept) {
+    FreeReserve reserve;
+    for (int chunk = 0; chunk < 100; ++chunk) reserve.came_back();
+    EXPECT_EQ(reserve.frames(most), 8u);
+    EXPECT_EQ(reserve.frames(5), 3u);
+    EXPECT_EQ(reserve.frames(1), 1u);
+    leave(reserve, 100, false);
+    EXPECT_EQ(reserve.frames(most), 4u);
 }
 
 }  // namespace
