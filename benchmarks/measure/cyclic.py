@@ -9,12 +9,16 @@ import dataclasses
 
 from . import machine
 from .machine import MIB
-from .paging import FIO_PAGES, ROWS, Running, Sizes, objections
+from .paging import FIO_PAGES, POLLS, ROWS, Row, Running, Sizes, objections
 
 CHUNK_BYTES = 2 * MIB
 WARM_PERIODS = 2  # beside the filling; what is said of a sweep is said from the third on
 KERNEL_PERIODS = 2  # measured, of rows that take a hundred times as long
 PATTERNS = ("sequential", "order")
+SWEEP_ROWS = ROWS + (
+    Row("embedded, declared", "embedded", "2 MiB anonymous", "the frames, O_DIRECT, huge pages",
+        POLLS, declares=True),
+)
 FIO_READS = 300
 # Of what Belady misses: fewer fetches than that, and somebody else kept the memory.
 FETCHED_AT_LEAST = 0.9
@@ -65,17 +69,19 @@ def compute_us(options, raw):
 
 def sweeps(row, pattern, raw, options, sizes):
     """One row's periods: to warm up, measured, and, of Ciuic's, with computing."""
+    command = "declared" if row.declares else pattern
     running = Running(row, options, sizes)
     found = []
     try:
         periods = options.periods if row.is_ciuic else min(KERNEL_PERIODS, options.periods)
         for period in range(WARM_PERIODS + periods):
-            figures = running.do_pass(f"{pattern} read")
-            found.append({**figures, "period": period, "measured": period >= WARM_PERIODS})
+            figures = running.do_pass(f"{command} read")
+            found.append({**figures, "pattern": pattern, "period": period,
+                          "measured": period >= WARM_PERIODS})
         for _ in range(options.compute_periods if row.is_ciuic else 0):
             us = compute_us(options, raw)
-            figures = running.do_pass(f"{pattern} read {us}")
-            found.append({**figures, "computed_us": us})
+            figures = running.do_pass(f"{command} read {us}")
+            found.append({**figures, "pattern": pattern, "computed_us": us})
     finally:
         peak = running.close()
     if running.report and running.report["device"]["frame_kind"] != row.frame_kind:
@@ -92,6 +98,8 @@ def interleaved(fio, options, sizes, rows):
         for pattern in PATTERNS:
             machine.drop_page_cache()
             for row in rows if round_ % 2 == 0 else reversed(rows):
+                if row.declares and pattern != "order":
+                    continue
                 before = raw_mb_per_s(fio, pattern)
                 found = sweeps(row, pattern, before, options, sizes)
                 raw = max(before, raw_mb_per_s(fio, pattern))
@@ -104,7 +112,7 @@ def interleaved(fio, options, sizes, rows):
 def doubts(records, sizes):
     """Why the sweeps do not count: of one row and pattern in one round."""
     found = []
-    rows = {row.name: row for row in ROWS}
+    rows = {row.name: row for row in SWEEP_ROWS}
     by_sweep = {}
     for record in records:
         by_sweep.setdefault((record["row"], record["pattern"], record["round"]), []).append(record)

@@ -3,6 +3,7 @@
 import statistics
 
 from .machine import MIB
+from .cyclic import SWEEP_ROWS
 from .paging import ROWS, SWAP
 from .report import spread, table
 
@@ -41,7 +42,7 @@ class Sweeps:
             self.missed.append(f"{name}: {value:.3f}, goal {goal}")
 
     def rows(self):
-        return [row for row in ROWS if any(r["row"] == row.name for r in self.records)]
+        return [row for row in SWEEP_ROWS if any(r["row"] == row.name for r in self.records)]
 
 
 def times(mine, other):

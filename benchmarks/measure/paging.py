@@ -30,6 +30,7 @@ class Row:
     wake: str
     frames: str = ""  # of the daemon, as its option names them
     frame_kind: str = ""  # and as its report does
+    declares: bool = False  # the program acquires what it uses, and has said so
 
     @property
     def is_ciuic(self):
@@ -87,7 +88,8 @@ class Running:
                 place = ["--socket", self.daemon.socket]
             self.bench = Bench(row.name, [
                 options.build / "bin/pattern_bench", "--backing", row.backing, *place,
-                "--budget-mib", str(sizes.budget_mib), "--region-mib", str(sizes.region_mib)],
+                "--budget-mib", str(sizes.budget_mib), "--region-mib", str(sizes.region_mib),
+                *(["--declares"] if row.declares else [])],
                 self.limit.enter)
             stack.callback(self.bench.close)
             self.stack = stack.pop_all()

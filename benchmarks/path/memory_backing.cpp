@@ -87,6 +87,7 @@ void MemoryBacking::open_session(const BackingOptions& options) {
     const bool embedded = options.backing == Backing::embedded;
     ciuic_options wanted{};
     wanted.struct_size = sizeof wanted;
+    wanted.flags = options.declares ? unsigned{CIUIC_DECLARES_USES} : 0u;
     wanted.mode = embedded ? CIUIC_MODE_EMBEDDED : CIUIC_MODE_DAEMON;
     if (embedded) {
         wanted.store_path = options.store.c_str();

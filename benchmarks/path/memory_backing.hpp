@@ -26,7 +26,8 @@ struct BackingOptions {
     std::string socket;
     uint64_t budget_mib = 256;
     uint64_t region_mib = 512;
-    bool huge = false;  // plain memory in huge pages, where the kernel has them
+    bool huge = false;      // plain memory in huge pages, where the kernel has them
+    bool declares = false;  // CIUIC_DECLARES_USES
 };
 
 // Failures end the program with a line, as in paged_region.hpp.

@@ -4,7 +4,7 @@
 // that is read is verified; the run fails when one is not as it was left.
 //
 // usage: pattern_bench --backing plain|plain-huge|file|embedded|daemon [--region-mib N]
-//            [--budget-mib N] [--store DIR] [--socket PATH] [--seed N]
+//            [--budget-mib N] [--store DIR] [--socket PATH] [--seed N] [--declares]
 //        pattern_bench --smoke: every pattern once, embedded
 //
 // A line on standard input is a pass, a JSON line on standard output is what came of it:
@@ -13,6 +13,7 @@
 //   order read|write [US]       the same, in the same order each time
 //   touch read|write [COUNT]    pages at random
 //   acquire read|write          every chunk in random order, acquired as a whole, then its pages
+//   declared read|write [US]    the same, in the same order each time, which --declares tells
 //   stream                      ten times a = b + 3 c over three arrays; takes the pages' place
 // With US, each chunk is worked on for so many microseconds from when its first page was there.
 // Latencies are those of misses: of a page (touch), of all pages of a chunk, of the acquire.
@@ -105,11 +106,12 @@ private:
     void chunk(const Command& command, Figures& figures);
     void order(const Command& command, Figures& figures);
     void touch(const Command& command, Figures& figures);
-    void acquire(const Command& command, Figures& figures);
+    void acquire(std::span<const uint64_t> chunks, const Command& command, Figures& figures);
     void stream(Figures& figures);
 
     uint64_t chunks() const { return pages_.pages() / pages_per_chunk; }
     std::vector<uint64_t> shuffled_chunks();
+    const std::vector<uint64_t>& same_order();
     void visit(uint64_t page, bool write);
     void visit_chunk(uint64_t chunk, bool write);
     void visit_timed(uint64_t chunk, const Command& command, Figures& figures);
@@ -121,6 +123,11 @@ private:
     std::vector<uint64_t> order_;
     bool filled_ = false;
 };
+
+const std::vector<uint64_t>& Bench::same_order() {
+    if (order_.empty()) order_ = shuffled_chunks();
+    return order_;
+}
 
 std::vector<uint64_t> Bench::shuffled_chunks() {
     std::vector<uint64_t> order(chunks());
@@ -165,8 +172,7 @@ void Bench::chunk(const Command& command, Figures& figures) {
 }
 
 void Bench::order(const Command& command, Figures& figures) {
-    if (order_.empty()) order_ = shuffled_chunks();
-    for (const uint64_t chunk : order_) visit_timed(chunk, command, figures);
+    for (const uint64_t chunk : same_order()) visit_timed(chunk, command, figures);
 }
 
 void Bench::touch(const Command& command, Figures& figures) {
@@ -183,18 +189,21 @@ void Bench::touch(const Command& command, Figures& figures) {
     }
 }
 
-void Bench::acquire(const Command& command, Figures& figures) {
+void Bench::acquire(std::span<const uint64_t> chunks, const Command& command, Figures& figures) {
     if (!memory_.session()) refuse("only Ciuic's memory can be acquired");
     const auto base = reinterpret_cast<uint64_t>(memory_.bytes().data());
     const unsigned access = command.write ? CIUIC_READ | CIUIC_WRITE : CIUIC_READ;
-    for (const uint64_t chunk : shuffled_chunks()) {
+    for (const uint64_t chunk : chunks) {
         const ciuic_range range{nullptr, base + chunk * chunk_bytes, chunk_bytes};
         memory_.expect_touch(chunk * chunk_bytes, chunk_bytes);
         const double start = seconds_now();
         ciuic::bench::require(ciuic_acquire(memory_.session(), &range, 1, access, nullptr),
                               "cannot acquire");
         note(seconds_now() - start, figures);
+        const double end = seconds_now() + static_cast<double>(command.count) * 1e-6;
         visit_chunk(chunk, command.write);
+        while (command.count > 0 && seconds_now() < end) {
+        }
         ciuic::bench::require(ciuic_release(memory_.session(), &range, 1, nullptr),
                               "cannot release");
         figures.bytes += chunk_bytes;
@@ -275,7 +284,9 @@ Json Bench::run(const Command& command) {
     else if (command.pattern == "touch")
         touch(command, figures);
     else if (command.pattern == "acquire")
-        acquire(command, figures);
+        acquire(shuffled_chunks(), command, figures);
+    else if (command.pattern == "declared")
+        acquire(same_order(), command, figures);
     else if (command.pattern == "stream")
         stream(figures);
     else
@@ -349,6 +360,8 @@ Options parse_options(int count, char** arguments) {
             options.backing.region_mib = number();
         else if (name == "--seed")
             options.seed = number();
+        else if (name == "--declares")
+            options.backing.declares = true;
         else
             refuse("unknown option " + name);
     }

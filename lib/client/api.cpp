@@ -49,7 +49,8 @@ ciuic_status check_call(const ProgramSession* session, const ciuic_range* ranges
 }
 
 // Copies as much of the caller's structure as it has; what it lacks is zero.
-template <typename T> ciuic_status read_options(const T* from, T& options) {
+template <typename T>
+ciuic_status read_options(const T* from, T& options, unsigned flags_known = 0) {
     if (!from) return CIUIC_OK;
     if (from->struct_size < sizeof from->struct_size)
         return fail(CIUIC_E_INVALID, "struct_size is not set");
@@ -60,7 +61,8 @@ template <typename T> ciuic_status read_options(const T* from, T& options) {
             return fail(CIUIC_E_INVALID, "an option of a later ABI is set; update the library");
     }
     std::memcpy(&options, from, std::min<size_t>(from->struct_size, sizeof(T)));
-    if (options.flags != 0) return fail(CIUIC_E_INVALID, "flags must be 0");
+    if ((options.flags & ~decltype(options.flags){flags_known}) != 0)
+        return fail(CIUIC_E_INVALID, "flags has a bit that is not known");
     return CIUIC_OK;
 }
 
@@ -94,7 +96,9 @@ ciuic_status ciuic_open(const ciuic_options* from, ciuic_session** session) {
     if (!session) return fail(CIUIC_E_INVALID, "there is no place for the session");
     *session = nullptr;
     ciuic_options options{};
-    if (const ciuic_status status = read_options(from, options); status != CIUIC_OK) return status;
+    if (const ciuic_status status = read_options(from, options, CIUIC_DECLARES_USES);
+        status != CIUIC_OK)
+        return status;
 
     const auto lock = fork_guard::hold();
     auto connection = open_connection(options);
@@ -162,7 +166,7 @@ ciuic_status ciuic_acquire(ciuic_session* handle, const ciuic_range* ranges, siz
 
     size_t held = 0;
     const ciuic_status status = for_each_range(*session, all, [&](ChunkSpan span) {
-        const Status acquired = session->acquire(span);
+        const Status acquired = session->acquire(span, (access & CIUIC_WRITE) != 0);
         if (acquired.has_value()) ++held;
         return acquired;
     });

@@ -62,11 +62,13 @@ Result<Sizes> choose_sizes(const ciuic_options& options) {
     if (sizes.budget_bytes > ram)
         return Error{Errc::no_memory, 0,
                      "the budget is larger than this machine's memory; lower budget_bytes"};
-    // Small budgets and small chunks have no pieces: whole chunks serve them better.
+    // Small budgets and small chunks have no pieces: whole chunks serve them better. What is
+    // declared is whole chunks.
     sizes.pieces_bytes =
         std::min(sizes.budget_bytes / limits::pieces_budget_divisor, limits::pieces_bytes_max) &
         ~(chunk - 1);
-    if (sizes.pieces_bytes < limits::pieces_min * sizes.block_bytes ||
+    if ((options.flags & CIUIC_DECLARES_USES) ||
+        sizes.pieces_bytes < limits::pieces_min * sizes.block_bytes ||
         chunk < limits::pieces_per_chunk_max * sizes.block_bytes)
         sizes.pieces_bytes = 0;
     sizes.store_bytes = options.store_bytes ? options.store_bytes : 4 * sizes.budget_bytes;
@@ -130,6 +132,7 @@ Result<std::unique_ptr<Connection>> open_embedded(const ciuic_options& options) 
     CIUIC_TRY(const Sizes sizes, choose_sizes(options));
     MonotonicClock clock;
     EmbeddedParts parts;
+    parts.declares_uses = options.flags & CIUIC_DECLARES_USES;
     CIUIC_TRY(parts.space, reserve_space(sizes));
     CIUIC_TRY(parts.file,
               open_swap_file({.path = options.store_path ? options.store_path : default_store_path,

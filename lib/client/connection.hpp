@@ -18,6 +18,8 @@
 
 namespace ciuic {
 
+struct AccessLog;
+
 class Connection {
 public:
     struct Facts {
@@ -28,7 +30,8 @@ public:
         uint32_t frames_max = 0;  // most chunks on the device at once; 0: only the engine knows
         uint32_t pieces = 0;      // single blocks on the device besides, of piece_bytes each
         uint64_t piece_bytes = 0;
-        int doorbell = -1;  // eventfd
+        int doorbell = -1;                   // eventfd
+        AccessLog* declared_uses = nullptr;  // none: the program does not declare them
     };
 
     // Ends the session; returns when nothing touches the space any more.

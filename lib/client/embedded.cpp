@@ -74,6 +74,12 @@ Status Embedded::open_session() {
     options.records = {reinterpret_cast<ChunkRecord*>(records_.data()), facts_.chunks};
     options.words = {engine_segment_.states(), client_segment_.pins()};
     options.realm = ::getuid();
+    if (parts_.declares_uses) {
+        CIUIC_TRY(log_memory_, Mapping::create(sizeof(AccessLog), PROT_READ | PROT_WRITE,
+                                               MAP_PRIVATE | MAP_ANONYMOUS));
+        facts_.declared_uses = new (log_memory_.data()) AccessLog;
+        options.declared_uses = facts_.declared_uses;
+    }
     CIUIC_TRY(session_, engine_->open_session(options));
     return {};
 }
@@ -113,6 +119,8 @@ void* Embedded::run(void* self) {
             closing = true;
             embedded.engine_->close_session(embedded.session_);
         }
+        if (embedded.has_declared())
+            embedded.declared_seen_ = embedded.facts_.declared_uses->written.load();
         bool more = embedded.take_requests();
         more |= embedded.engine_->tick();
         if (embedded.closed_) break;
@@ -155,12 +163,18 @@ void Embedded::reply(uint64_t ticket, Errc result) {
     futex_wake_all(slot.sequence);
 }
 
+// The program has used something since the last turn.
+bool Embedded::has_declared() const {
+    const AccessLog* log = facts_.declared_uses;
+    return log && log->written.load(std::memory_order_relaxed) != declared_seen_;
+}
+
 // True: there is something to do, and nobody had to wake this thread.
 bool Embedded::poll() {
     const Nanos began = clock_.now();
     epoll_event event;
     while (clock_.now() - began < poll_.window())
-        if (!requests_->is_empty() || stopping_.load() ||
+        if (!requests_->is_empty() || stopping_.load() || has_declared() ||
             ::epoll_wait(events_.get(), &event, 1, 0) != 0)
             return true;
     return false;

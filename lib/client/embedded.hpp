@@ -39,6 +39,7 @@ struct EmbeddedParts {
     std::unique_ptr<Io> io;       // of file.io
     std::unique_ptr<Workers> workers;
     StoreOptions store;
+    bool declares_uses = false;
 };
 
 class Embedded final : public Connection, private Clients {
@@ -62,6 +63,7 @@ private:
     // On the engine's thread.
     static void* run(void* embedded);
     bool take_requests();
+    bool has_declared() const;
     void start(const wire::Request& request);
     void reply(uint64_t ticket, Errc result);
     void publish();
@@ -77,6 +79,8 @@ private:
     std::optional<SwapStore> store_;
     std::optional<Engine> engine_;
     Mapping records_;
+    Mapping log_memory_;          // of the AccessLog, where the program declares its uses
+    uint32_t declared_seen_ = 0;  // of its entries
     EngineSegment engine_segment_;
     ClientSegment client_segment_;
     std::optional<RequestReader> requests_;

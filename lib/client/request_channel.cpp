@@ -40,17 +40,22 @@ Status RequestChannel::call(wire::RequestKind kind, uint32_t first_chunk, uint32
         const std::lock_guard lock(mutex_);
         engine_sleeps = writer_.push(request);
     }
-    if (engine_sleeps) {
-        // Refused only when the counter is full: then it is readable anyway.
-        const uint64_t one = 1;
-        [[maybe_unused]] const ssize_t rung =
-            ::write(connection_.facts().doorbell, &one, sizeof one);
-    }
+    if (engine_sleeps) ring();
     const Status answer = wait_for(slot, request.sequence, end);
     const Errc code = answer.error().code;
     if (code != Errc::timed_out || page_.replies[slot].sequence.load() == request.sequence)
         give_back(slot);
     return answer;
+}
+
+void RequestChannel::ring() {
+    // Refused only when the counter is full: then it is readable anyway.
+    const uint64_t one = 1;
+    [[maybe_unused]] const ssize_t rung = ::write(connection_.facts().doorbell, &one, sizeof one);
+}
+
+void RequestChannel::wake_engine() {
+    if (page_.sleeping.load(std::memory_order_seq_cst) != 0) ring();
 }
 
 Result<uint32_t> RequestChannel::take_slot(Nanos end) {

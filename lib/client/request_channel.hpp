@@ -26,8 +26,11 @@ public:
     // Errors: those of the engine; disconnected (it is gone), timed_out (no answer, or no free
     // slot, within limits::request_deadline).
     Status call(wire::RequestKind kind, uint32_t first_chunk, uint32_t chunks);
+    // Has the engine look at what there is, if it sleeps.
+    void wake_engine();
 
 private:
+    void ring();
     Result<uint32_t> take_slot(Nanos end);
     void give_back(uint32_t slot);
     Status wait_for(uint32_t slot, uint32_t sequence, Nanos end);

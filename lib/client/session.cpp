@@ -3,6 +3,7 @@
 // Opening, the hit path and what it falls back to.
 #include "client/session.hpp"
 
+#include "engine/access_log.hpp"
 #include "residency/cause.hpp"
 
 #include <bit>
@@ -30,12 +31,20 @@ ProgramSession::ProgramSession(std::unique_ptr<Connection> connection, AddressAl
     space_bytes_ = uint64_t{facts.chunks} << chunk_shift_;
     states_ = std::as_const(connection_->engine_segment()).states().data();
     pins_ = connection_->client_segment().pins().data();
+    declared_uses_ = facts.declared_uses;
 }
 
 bool ProgramSession::starts_at_chunk(const ciuic_range& range) const {
     const uint64_t begin =
         range.region ? range.offset_bytes : range.offset_bytes - reinterpret_cast<uintptr_t>(base_);
     return ((begin | range.length_bytes) & (chunk_bytes() - 1)) == 0;
+}
+
+// An engine that sleeps has nothing to bring, for the moment; it is told now and then.
+void ProgramSession::declare(ChunkSpan span, bool is_write) {
+    constexpr uint32_t uses_per_ring = 16;
+    const uint32_t position = declared_uses_->append(span.first, span.count, is_write);
+    if (position % uses_per_ring == 0) channel_.wake_engine();
 }
 
 // `missing` is the part of `pinned` from the first chunk that is not there.

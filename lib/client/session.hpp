@@ -60,7 +60,7 @@ public:
 
     // Pins the chunks and brings them in. On error nothing is pinned.
     // Errors: busy (too many pins), no_memory (more than the device holds), and the engine's.
-    Status acquire(ChunkSpan span);
+    Status acquire(ChunkSpan span, bool is_write = false);
     // Error: invalid (a chunk has no pin; those before it have been released).
     Status release(ChunkSpan span);
 
@@ -106,6 +106,7 @@ private:
     Result<uint32_t> start_of(const void* memory) const;  // mutex_ held
     Status ask(wire::RequestKind kind, ChunkSpan span);
     Status ask_promise(ChunkSpan span);
+    void declare(ChunkSpan span, bool is_write);
     Status fetch_missing(ChunkSpan missing, ChunkSpan pinned);
     void unpin(ChunkSpan span);
     bool is_pinned(ChunkSpan span) const;
@@ -129,6 +130,7 @@ private:
     std::byte* base_ = nullptr;
     const std::atomic<uint32_t>* states_ = nullptr;
     std::atomic<uint32_t>* pins_ = nullptr;
+    AccessLog* declared_uses_ = nullptr;
 
     std::unique_ptr<Connection> connection_;
     RequestChannel channel_;
@@ -164,7 +166,7 @@ inline Status ProgramSession::resolve(const ciuic_range& range, ChunkSpan& span)
     return {};
 }
 
-inline Status ProgramSession::acquire(ChunkSpan span) {
+inline Status ProgramSession::acquire(ChunkSpan span, bool is_write) {
     const uint32_t end = span.first + span.count;
     for (uint32_t chunk = span.first; chunk < end; ++chunk) {
         const uint32_t before =
@@ -174,6 +176,7 @@ inline Status ProgramSession::acquire(ChunkSpan span) {
             return Error{Errc::busy, 0, "a chunk is acquired 32768 times; release some first"};
         }
     }
+    if (declared_uses_) declare(span, is_write);
     for (uint32_t chunk = span.first; chunk < end; ++chunk)
         if (state_of(chunk) != ChunkState::resident) [[unlikely]]
             return fetch_missing({chunk, end - chunk}, span);

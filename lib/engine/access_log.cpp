@@ -22,12 +22,13 @@ constexpr uint64_t lap_of(uint32_t position) {
 
 }  // namespace
 
-void AccessLog::append(uint32_t first, uint32_t count, bool is_write) {
+uint32_t AccessLog::append(uint32_t first, uint32_t count, bool is_write) {
     CIUIC_CHECK(count > 0 && first <= index_mask && count - 1 <= index_mask);
     const uint32_t position = written.fetch_add(1, std::memory_order_relaxed);
     const uint64_t entry = lap_of(position) << lap_shift | uint64_t{is_write} << write_shift |
                            uint64_t{count - 1} << index_bits | first;
     entries[position % limits::access_log_entries].store(entry, std::memory_order_release);
+    return position;
 }
 
 // False: there is none.

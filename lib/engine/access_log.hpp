@@ -26,7 +26,8 @@ struct AccessLog {
     std::array<std::atomic<uint64_t>, limits::access_log_entries> entries{};
 
     // Chunks first .. first + count - 1 are used, in order; 1 <= count <= session_chunks_max.
-    void append(uint32_t first, uint32_t count, bool is_write);
+    // Returns the entry's position.
+    uint32_t append(uint32_t first, uint32_t count, bool is_write);
 };
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
 

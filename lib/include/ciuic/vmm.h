@@ -76,10 +76,18 @@ typedef enum ciuic_mode {
     CIUIC_MODE_EMBEDDED = 2  /* in this process, with a store of its own */
 } ciuic_mode;
 
+/* What the program promises. */
+typedef enum ciuic_open_flag {
+    /* It acquires whatever it uses before it does. Its order is then known, hits included: what
+       comes next is there before it is acquired, and what is needed last leaves. Memory that is
+       touched without is right and slow. A daemon makes no use of it yet. Since ABI 1. */
+    CIUIC_DECLARES_USES = 1
+} ciuic_open_flag;
+
 typedef struct ciuic_options {
     uint64_t struct_size;    /* sizeof(ciuic_options) */
     uint32_t mode;           /* a ciuic_mode */
-    uint32_t flags;          /* 0 */
+    uint32_t flags;          /* an OR of ciuic_open_flag */
     /* The daemon's socket. NULL: $CIUIC_SOCKET, else /run/ciuic/swapd.sock. CIUIC_MODE_AUTO falls
        back to embedded only when neither a path here nor the variable names one. */
     const char *socket_path;

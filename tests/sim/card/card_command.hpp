@@ -3,8 +3,8 @@
 // ciuic-sim --card NAME: the engine in simulated time on a described card.
 //
 //   --card NAME --model NAME --budget SIZE [--work KIND] [--batch N] [--context N]
-//   --card NAME|all --founding             the project's founding rows, as tables in Markdown; those
-//                                          whose budget is more than the card has are left out
+//   --card NAME|all --founding             the project's founding rows, as tables in Markdown;
+//                                          those whose budget is beyond the card are left out
 //   both: [--host NAME] [--passes N] [--chunk SIZE] [--no-processor] [--no-prefetch]
 //
 // Names, work, batch and context are those of `ciuic plan`. --no-processor: the engine's own time

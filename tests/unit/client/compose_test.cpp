@@ -24,7 +24,7 @@ TEST(Compose, RefusesWhatIsOutOfBounds) {
         return session.open(&options);
     };
     EXPECT_EQ(open([](ciuic_options& o) { o.mode = 3; }), CIUIC_E_INVALID);
-    EXPECT_EQ(open([](ciuic_options& o) { o.flags = 1; }), CIUIC_E_INVALID);
+    EXPECT_EQ(open([](ciuic_options& o) { o.flags = 2; }), CIUIC_E_INVALID);
     EXPECT_EQ(open([](ciuic_options& o) { o.struct_size = 0; }), CIUIC_E_INVALID);
     EXPECT_EQ(open([](ciuic_options& o) { o.chunk_bytes = 3 * MiB; }), CIUIC_E_INVALID);
     EXPECT_EQ(open([](ciuic_options& o) { o.chunk_bytes = 4 * KiB; }), CIUIC_E_INVALID);

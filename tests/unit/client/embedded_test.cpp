@@ -140,6 +140,43 @@ TEST_P(EmbeddedSession, FollowsAdvice) {
         EXPECT_EQ(small.wrong_words(region.address(), chunk, 1), 0u);
 }
 
+// Goal: a program that declares what it uses has what its order needs next before it asks, its
+// bytes right, also where it writes, and where it touches what it has not declared. Method: a cycle
+// of twice the device memory in an order of no neighbours, acquired; the counts say who did it.
+TEST_P(EmbeddedSession, WhatIsDeclaredComesAhead) {
+    constexpr uint32_t chunks = 2 * SmallSession::frames;
+    SmallSession small;
+    if (const ciuic_status status = small.open(GetParam(), chunks, CIUIC_DECLARES_USES);
+        status == CIUIC_E_UNSUPPORTED)
+        GTEST_SKIP() << ciuic_last_error_text();
+    vmm::Region region;
+    ASSERT_EQ(region.create(small.session, chunks * small.chunk_bytes), CIUIC_OK);
+    for (uint64_t chunk = 0; chunk < chunks; ++chunk) small.write(region.address(), chunk, 1);
+    std::vector<uint64_t> versions(chunks, 1);
+    const auto period = [&](uint64_t number) {
+        for (uint64_t use = 0; use < chunks; ++use) {
+            const uint64_t chunk = use * 13 % chunks;
+            const unsigned access = chunk % 4 == 0 ? CIUIC_READ | CIUIC_WRITE : CIUIC_READ;
+            const ciuic_range range{region.get(), chunk * small.chunk_bytes, small.chunk_bytes};
+            ASSERT_EQ(ciuic_acquire(small.session, &range, 1, access, nullptr), CIUIC_OK);
+            ASSERT_EQ(small.wrong_words(region.address(), chunk, versions[chunk]), 0u);
+            if (access & CIUIC_WRITE)
+                small.write(region.address(), chunk, versions[chunk] = 2 + number);
+            ASSERT_EQ(ciuic_release(small.session, &range, 1, nullptr), CIUIC_OK);
+        }
+    };
+    for (uint64_t number = 0; number < 8; ++number) period(number);
+    const ciuic_statistics before = small.statistics();
+    for (uint64_t number = 8; number < 16; ++number) period(number);
+    const ciuic_statistics after = small.statistics();
+    EXPECT_GT(after.prefetches_in_order - before.prefetches_in_order, 8 * chunks / 8);
+    EXPECT_GT(after.prefetches_used - before.prefetches_used,
+              (after.prefetches - before.prefetches) / 2);
+    for (uint64_t chunk = 0; chunk < chunks; ++chunk)
+        ASSERT_EQ(small.wrong_words(region.address(), chunk, versions[chunk]), 0u);
+    EXPECT_EQ(small.statistics().chunks_lost, 0u);
+}
+
 // Goal: promises are kept to what there is: more than the store is refused at the request, more
 // than the device at once likewise, and what was freed can be had again. Method: to the brim.
 TEST_P(EmbeddedSession, RefusesWhatItCannotKeep) {

@@ -24,11 +24,12 @@ struct SmallSession {
     static constexpr uint32_t frames = 16;
 
     // CIUIC_E_UNSUPPORTED: this machine has no host device, which the test may skip.
-    ciuic_status open(uint64_t chunk_size_bytes, uint32_t store_chunks) {
+    ciuic_status open(uint64_t chunk_size_bytes, uint32_t store_chunks, uint32_t flags = 0) {
         chunk_bytes = chunk_size_bytes;
         ciuic_options options{};
         options.struct_size = sizeof options;
         options.mode = CIUIC_MODE_EMBEDDED;
+        options.flags = flags;
         options.chunk_bytes = chunk_bytes;
         options.budget_bytes = frames * chunk_bytes;
         options.store_bytes = store_chunks * chunk_bytes;
