@@ -41,7 +41,9 @@ public:
     uint32_t frames(uint32_t most) const {
         const bool writes = writes_ >= writes_max / 2;
         const uint32_t whole = writes ? most : std::max(std::min(most, least), most / 2);
-        return whole - std::min(returned_, whole / 2);
+        // A quarter is for sessions below their guarantee alone: the others need one beside it.
+        const uint32_t in_any_case = std::min(whole, most / 4 + 1);
+        return std::max(whole - std::min(returned_, whole / 2), in_any_case);
     }
 
 private:
