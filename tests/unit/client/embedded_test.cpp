@@ -146,9 +146,7 @@ TEST_P(EmbeddedSession, FollowsAdvice) {
 TEST_P(EmbeddedSession, WhatIsDeclaredComesAhead) {
     constexpr uint32_t chunks = 2 * SmallSession::frames;
     SmallSession small;
-    if (const ciuic_status status = small.open(GetParam(), chunks, CIUIC_DECLARES_USES);
-        status == CIUIC_E_UNSUPPORTED)
-        GTEST_SKIP() << ciuic_last_error_text();
+    OPEN_OR_SKIP(small, GetParam(), chunks, CIUIC_DECLARES_USES);
     vmm::Region region;
     ASSERT_EQ(region.create(small.session, chunks * small.chunk_bytes), CIUIC_OK);
     for (uint64_t chunk = 0; chunk < chunks; ++chunk) small.write(region.address(), chunk, 1);

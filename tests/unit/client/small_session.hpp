@@ -69,9 +69,10 @@ struct SmallSession {
 
 }  // namespace ciuic::test
 
-#define OPEN_OR_SKIP(small, chunk_bytes, store_chunks)                                             \
+// The arguments are those of open().
+#define OPEN_OR_SKIP(small, ...)                                                                   \
     do {                                                                                           \
-        const ciuic_status opened = (small).open(chunk_bytes, store_chunks);                       \
+        const ciuic_status opened = (small).open(__VA_ARGS__);                                     \
         if (opened == CIUIC_E_UNSUPPORTED) GTEST_SKIP() << ciuic_last_error_text();                \
         ASSERT_EQ(opened, CIUIC_OK) << ciuic_last_error_text();                                    \
     } while (false)

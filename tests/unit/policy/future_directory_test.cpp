@@ -131,15 +131,14 @@ TEST_F(FutureDirectoryTest, RoomIsMadeForWhatIsUsedMuchSooner) {
     for (int period = 0; period < 6; ++period)
         for (uint32_t chunk = 0; chunk < 400; ++chunk) use(chunk, frames);
     for (uint32_t chunk = 0; chunk < 100; ++chunk) use(chunk, frames);
-    uint32_t next = 100;
-    while (directory.holds(ChunkIndex{next})) ++next;
-    ASSERT_LT(next, 300u);
-    directory.drop(directory.furthest());
-    directory.hold(ChunkIndex{next});
-    // Nearly a period later than what was used a moment ago, there is nothing that would be later.
-    uint32_t last = 99;
-    while (directory.holds(ChunkIndex{last})) --last;
-    EXPECT_FALSE(directory.is_worth_room(ChunkIndex{last}, 0));
+    // Used in a moment, it is worth the place of what was used just now; that is not worth its own.
+    const ChunkIndex soon{101};
+    const ChunkIndex late{98};
+    if (directory.holds(soon)) directory.drop(soon);
+    if (directory.holds(late)) directory.drop(late);
+    EXPECT_TRUE(directory.is_worth_room(soon, 0));
+    EXPECT_FALSE(directory.is_worth_room(late, 0));
+    EXPECT_FALSE(directory.is_worth_room(soon, directory.count()));
 }
 
 // The other directory that rests on the log: beside a plain list.
